@@ -1,0 +1,3 @@
+//! The `ferlix` program.
+
+fn main() {}
