@@ -1,1 +1,3 @@
-//! Placeholder while the workspace is laid out.
+//! An etcd v3 client that heals, and an in-memory etcd server for one machine.
+
+pub(crate) mod proto;
