@@ -1,0 +1,124 @@
+//! All tests: those of the crates, those against real peers, and the documentation's.
+//!
+//! Tests that need a real peer are marked `#[ignore]` with the reason, so that a plain `cargo test`
+//! is green on a machine with Rust alone; this task is what runs them. Each adds a line
+//! `<etcd version>\t<test>` to a report, and the last line printed here counts them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+use crate::command::{self, Error, cargo, run as run_command};
+use crate::peers::{self, Peers};
+
+/// Runs every test.
+///
+/// # Errors
+/// The first part that failed, a peer that could not be had (unless `offline`), or, unless `offline`,
+/// that no test ran against a real peer.
+pub(crate) fn run(root: &Path, offline: bool) -> Result<(), Error> {
+    let peers = if offline {
+        peers::find(root)
+    } else {
+        peers::set_up(root)?
+    };
+    println!("{peers}");
+    clear_report(root)?;
+
+    let missing = peers.missing();
+    let outcome = run_parts(root, &peers, missing.is_empty());
+    if !missing.is_empty() {
+        println!(
+            "offline, and without {}: the tests named above as ignored or skipped did not run",
+            missing.join(", ")
+        );
+    }
+    let counted = count(root);
+    println!("interop tests run: {}", in_words(&counted));
+    outcome?;
+    if counted.is_empty() && !offline {
+        return Err(Error::Task {
+            task: "test",
+            message: "not one test ran against a real peer".to_owned(),
+        });
+    }
+    Ok(())
+}
+
+/// The programs first, because tests across processes start them; then the tests; then the doctests.
+fn run_parts(root: &Path, peers: &Peers, with_peers: bool) -> Result<(), Error> {
+    run_command(cargo(root).args(["build", "--workspace", "--examples", "--bins"]))?;
+
+    let mut tests = cargo(root);
+    if has_nextest(root) {
+        tests.args(["nextest", "run", "--workspace", "--no-fail-fast"]);
+        if with_peers {
+            tests.args(["--run-ignored", "all"]);
+        } else {
+            // nextest counts the ignored without naming them unless told so.
+            tests.args(["--status-level", "skip"]);
+        }
+    } else {
+        tests.args([
+            "test",
+            "--workspace",
+            "--lib",
+            "--bins",
+            "--tests",
+            "--no-fail-fast",
+        ]);
+        if with_peers {
+            tests.args(["--", "--include-ignored"]);
+        }
+    }
+    run_command(tests.envs(peers.environment(root)))?;
+    run_command(cargo(root).args(["test", "--workspace", "--doc"]))
+}
+
+fn has_nextest(root: &Path) -> bool {
+    command::output(cargo(root).args(["nextest", "--version"])).is_ok()
+}
+
+fn clear_report(root: &Path) -> Result<(), Error> {
+    let folder = peers::folder(root);
+    fs::create_dir_all(&folder).map_err(Error::io(format!("make {}", folder.display())))?;
+    fs::write(peers::report(root), "").map_err(Error::io("clear target/peers/report"))
+}
+
+/// How many different tests ran, per etcd version.
+fn count(root: &Path) -> BTreeMap<String, usize> {
+    let report = fs::read_to_string(peers::report(root)).unwrap_or_default();
+    // A test that was retried reports twice.
+    let lines: BTreeSet<&str> = report.lines().collect();
+    let mut counted = BTreeMap::new();
+    for line in lines {
+        if let Some((version, _test)) = line.split_once('\t') {
+            *counted.entry(version.to_owned()).or_default() += 1;
+        }
+    }
+    counted
+}
+
+fn in_words(counted: &BTreeMap<String, usize>) -> String {
+    if counted.is_empty() {
+        return "none".to_owned();
+    }
+    let parts: Vec<_> = counted
+        .iter()
+        .rev()
+        .map(|(version, tests)| format!("{tests} on etcd {version}"))
+        .collect();
+    parts.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_are_written_per_version() {
+        let counted = BTreeMap::from([("3.4.23".to_owned(), 6), ("3.5.1".to_owned(), 7)]);
+        assert_eq!(in_words(&counted), "7 on etcd 3.5.1, 6 on etcd 3.4.23");
+        assert_eq!(in_words(&BTreeMap::new()), "none");
+    }
+}
