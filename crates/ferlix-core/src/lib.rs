@@ -1,1 +1,31 @@
-//! Placeholder while the workspace is laid out.
+//! The framework of Ferlix: bundles, the service registry, LDAP filters, events, hooks and the component model.
+//!
+//! The public interface is:
+//! - [`framework`]: [`Framework`](framework::Framework), its builder, bundles and their contexts, bundle events;
+//! - [`registry`]: service references, registrations, service events and listeners, the event-listener hook;
+//! - [`component`]: factories, instances and the injected handles;
+//! - [`service`]: what makes a trait a service, local or remote;
+//! - [`filter`]: LDAP filters; [`property`]: values and property maps;
+//! - [`command`]: the trait of shell commands and what they print with.
+//!
+//! Deliberately absent: anything that opens a socket or a file. No lock is held while user code runs.
+
+extern crate self as ferlix_core;
+
+pub mod command;
+// pub mod component;
+// mod error;
+// pub mod filter;
+// pub mod framework;
+pub mod property;
+// pub mod registry;
+pub mod service;
+
+// pub use error::Error;
+
+/// What the macros' output names; not for direct use.
+#[doc(hidden)]
+pub mod __private {
+    pub use async_trait::async_trait;
+    pub use futures_util::future::BoxFuture;
+}

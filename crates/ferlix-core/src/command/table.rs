@@ -1,0 +1,74 @@
+//! [`table`]: the one form in which commands print tables, that of iPOPO's shell.
+
+use comfy_table::{Cell, CellAlignment, ContentLineStyle, LineStyle, Table, TableStyle};
+
+const STYLE: TableStyle = TableStyle::new()
+    .top_border(LineStyle::new('+', '-', '+', '+'))
+    .header_lines(ContentLineStyle::new('|', '|', '|'))
+    .header_separator(LineStyle::new('+', '=', '+', '+'))
+    .content_lines(ContentLineStyle::new('|', '|', '|'))
+    .row_separator(LineStyle::new('+', '-', '+', '+'))
+    .bottom_border(LineStyle::new('+', '-', '+', '+'));
+
+/// A table with centred headings, left-aligned cells and a line between all rows; it ends with a line end.
+///
+/// Every line gets `prefix` in front. An empty table ends after the line under the headings.
+///
+/// ```
+/// use ferlix_core::command::table;
+/// assert_eq!(table("", &["ID", "Name"], vec![vec!["1".into(), "a".into()]]), "\
+/// +----+------+
+/// | ID | Name |
+/// +====+======+
+/// | 1  | a    |
+/// +----+------+
+/// ");
+/// ```
+#[must_use]
+pub fn table(prefix: &str, headings: &[&str], rows: Vec<Vec<String>>) -> String {
+    let mut table = Table::new();
+    // Cells hold names from the network: an escape sequence or a line end in one must not draw on the terminal.
+    let clean = |text: &str| text.replace(|character: char| character.is_control(), "\u{FFFD}");
+    let style = if rows.is_empty() {
+        STYLE.bottom_border(LineStyle::none())
+    } else {
+        STYLE
+    };
+    table.load_style(style);
+    table.set_header(
+        headings
+            .iter()
+            .map(|heading| Cell::new(heading).set_alignment(CellAlignment::Center)),
+    );
+    for row in rows {
+        table.add_row(row.iter().map(|cell| Cell::new(clean(cell))));
+    }
+    table
+        .lines()
+        .map(|line| format!("{prefix}{line}\n"))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::table;
+
+    #[test]
+    fn an_empty_table_ends_under_its_headings() {
+        let text = table("\t", &["ID", "Name"], vec![]);
+        assert_eq!(text, "\t+----+------+\n\t| ID | Name |\n\t+====+======+\n");
+    }
+
+    #[test]
+    fn odd_surplus_of_a_heading_goes_right() {
+        let text = table(
+            "",
+            &["ID"],
+            vec![vec!["12345".into()], vec!["1\u{1b}".into()]],
+        );
+        assert_eq!(
+            text,
+            "+-------+\n|  ID   |\n+=======+\n| 12345 |\n+-------+\n| 1\u{FFFD}    |\n+-------+\n"
+        );
+    }
+}

@@ -1,0 +1,176 @@
+//! [`Properties`]: a small map whose keys keep their case and compare without it.
+
+use std::cmp::Ordering;
+use std::fmt;
+use std::sync::Arc;
+
+use super::Value;
+
+/// A property map: keys keep the case they came with and compare without it (ASCII), as OSGi asks.
+///
+/// It is a sorted vector: property maps are small, are read far more often than changed, and are printed in order.
+///
+/// ```
+/// use ferlix_core::property::Properties;
+/// let mut properties = Properties::from([("hello.name", "a")]);
+/// properties.insert("Hello.Name", "b");
+/// assert_eq!(properties.get("HELLO.NAME").unwrap().as_str(), Some("b"));
+/// assert_eq!(properties.len(), 1);
+/// ```
+#[derive(Clone, Default, PartialEq)]
+pub struct Properties {
+    entries: Vec<(Arc<str>, Value)>,
+}
+
+impl Properties {
+    /// An empty map.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            entries: Vec::new(),
+        }
+    }
+
+    /// The value of a key, whatever the key's case.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&Value> {
+        self.position(key).ok().map(|index| &self.entries[index].1)
+    }
+
+    /// The text of a key, if there is one and it is a string.
+    #[must_use]
+    pub fn text(&self, key: &str) -> Option<&str> {
+        self.get(key).and_then(Value::as_str)
+    }
+
+    /// The texts of a "String+" key: empty when absent.
+    #[must_use]
+    pub fn texts(&self, key: &str) -> Vec<&str> {
+        self.get(key).map(Value::strings).unwrap_or_default()
+    }
+
+    /// Whether the key is there.
+    #[must_use]
+    pub fn contains(&self, key: &str) -> bool {
+        self.position(key).is_ok()
+    }
+
+    /// Sets a key and returns the value it had. The key's case becomes that of the last one who set it.
+    pub fn insert(&mut self, key: impl Into<Arc<str>>, value: impl Into<Value>) -> Option<Value> {
+        let key = key.into();
+        match self.position(&key) {
+            Ok(index) => Some(std::mem::replace(&mut self.entries[index], (key, value.into())).1),
+            Err(index) => {
+                self.entries.insert(index, (key, value.into()));
+                None
+            }
+        }
+    }
+
+    /// Sets a key unless it is there.
+    pub fn insert_absent(&mut self, key: impl Into<Arc<str>>, value: impl Into<Value>) {
+        let key = key.into();
+        if let Err(index) = self.position(&key) {
+            self.entries.insert(index, (key, value.into()));
+        }
+    }
+
+    /// Removes a key and returns its value.
+    pub fn remove(&mut self, key: &str) -> Option<Value> {
+        self.position(key)
+            .ok()
+            .map(|index| self.entries.remove(index).1)
+    }
+
+    /// Keeps only the entries for which `keep` is true.
+    pub fn retain(&mut self, mut keep: impl FnMut(&str, &Value) -> bool) {
+        self.entries.retain(|(key, value)| keep(key, value));
+    }
+
+    /// Sets every entry of another map here.
+    pub fn merge(&mut self, other: &Properties) {
+        for (key, value) in &other.entries {
+            self.insert(Arc::clone(key), value.clone());
+        }
+    }
+
+    /// The entries, ordered by key without regard to case.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.entries.iter().map(|(key, value)| (&**key, value))
+    }
+
+    /// The number of entries.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there is no entry.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    fn position(&self, key: &str) -> Result<usize, usize> {
+        self.entries
+            .binary_search_by(|(other, _)| compare(other, key))
+    }
+}
+
+/// Orders keys by their lower-case ASCII bytes.
+fn compare(left: &str, right: &str) -> Ordering {
+    let lower = |byte: u8| byte.to_ascii_lowercase();
+    left.bytes().map(lower).cmp(right.bytes().map(lower))
+}
+
+impl fmt::Debug for Properties {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter()).finish()
+    }
+}
+
+impl<K: Into<Arc<str>>, V: Into<Value>> FromIterator<(K, V)> for Properties {
+    fn from_iter<I: IntoIterator<Item = (K, V)>>(entries: I) -> Self {
+        let mut properties = Self::new();
+        for (key, value) in entries {
+            properties.insert(key, value);
+        }
+        properties
+    }
+}
+
+impl<K: Into<Arc<str>>, V: Into<Value>, const N: usize> From<[(K, V); N]> for Properties {
+    fn from(entries: [(K, V); N]) -> Self {
+        entries.into_iter().collect()
+    }
+}
+
+impl<K: Into<Arc<str>>, V: Into<Value>> Extend<(K, V)> for Properties {
+    fn extend<I: IntoIterator<Item = (K, V)>>(&mut self, entries: I) {
+        for (key, value) in entries {
+            self.insert(key, value);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_compare_without_case_and_keep_the_last_one() {
+        let mut properties = Properties::from([("b", 1), ("A", 2)]);
+        assert_eq!(properties.insert("B", 3), Some(Value::Int(1)));
+        let keys: Vec<&str> = properties.iter().map(|(key, _)| key).collect();
+        assert_eq!(keys, ["A", "B"]);
+        assert_eq!(properties.remove("a"), Some(Value::Int(2)));
+        assert!(!properties.contains("A"));
+    }
+
+    #[test]
+    fn absent_insertion_leaves_what_is_there() {
+        let mut properties = Properties::from([("key", "kept")]);
+        properties.insert_absent("KEY", "lost");
+        assert_eq!(properties.text("key"), Some("kept"));
+    }
+}

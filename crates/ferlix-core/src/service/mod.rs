@@ -1,0 +1,86 @@
+//! What makes a trait a service.
+//!
+//! A service interface is a trait whose `dyn` type implements [`Service`]; the attribute macros `#[service]` (local)
+//! and `#[remote_service]` write that implementation. A remote one can be served, through a [`Dispatch`] made from the
+//! object, and called, through a view on a [`Caller`].
+//!
+//! Deliberately absent: how a call travels. A distribution provider has a `Caller` of its own and hands what it
+//! receives to a `Dispatch`.
+
+mod error;
+mod interface;
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+
+pub use error::{CallError, RemoteError};
+pub use interface::{Interface, Method};
+
+use crate::property::Value;
+
+/// A service interface: implemented for `dyn Trait` by `#[service]` and `#[remote_service]`, or by hand.
+///
+/// ```
+/// use std::sync::Arc;
+/// use ferlix_core::service::{Interface, Service};
+///
+/// trait Dictionary: Send + Sync {
+///     fn contains(&self, word: &str) -> bool;
+/// }
+///
+/// impl Service for dyn Dictionary {
+///     fn interface() -> &'static Interface {
+///         static INTERFACE: Interface = Interface::local("example.dictionary");
+///         &INTERFACE
+///     }
+/// }
+/// assert_eq!(<dyn Dictionary as Service>::interface().name, "example.dictionary");
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a service interface",
+    note = "put #[service(\"its.name\")] or #[remote_service(\"its.name\")] on the trait, and write `dyn Trait`"
+)]
+pub trait Service: Send + Sync + 'static {
+    /// The name, version and methods by which peers know the interface.
+    fn interface() -> &'static Interface;
+
+    /// A view of this interface on a remote object; `None` for a local-only interface.
+    fn from_caller(caller: Arc<dyn Caller>) -> Option<Arc<Self>> {
+        drop(caller);
+        None
+    }
+
+    /// What serves this object to remote callers; `None` for a local-only interface.
+    fn dispatcher(service: Arc<Self>) -> Option<Arc<dyn Dispatch>> {
+        drop(service);
+        None
+    }
+}
+
+/// Serves the methods of one interface of one object to remote callers.
+pub trait Dispatch: Send + Sync {
+    /// The interface whose methods can be called.
+    fn interface(&self) -> &'static Interface;
+
+    /// Calls a method by its name on the wire.
+    ///
+    /// # Errors
+    /// [`CallError::UnknownMethod`] when the interface has no such method, [`CallError::InvalidArguments`] when number or types
+    /// of the arguments do not fit, else what the method itself returned, as [`CallError::Fault`].
+    fn dispatch(
+        &self,
+        method: &str,
+        arguments: Vec<Value>,
+    ) -> BoxFuture<'static, Result<Value, CallError>>;
+}
+
+/// One object in another process: what a distribution provider makes when it imports an endpoint.
+pub trait Caller: Send + Sync {
+    /// Calls a method by its name on the wire. The provider sets the deadline; dropping the future gives the call up.
+    fn call(
+        &self,
+        method: &str,
+        arguments: Vec<Value>,
+    ) -> BoxFuture<'static, Result<Value, CallError>>;
+}
