@@ -106,7 +106,10 @@ fn in_words(counted: &BTreeMap<String, usize>) -> String {
     let parts: Vec<_> = counted
         .iter()
         .rev()
-        .map(|(version, tests)| format!("{tests} on etcd {version}"))
+        .map(|(version, tests)| match version.as_str() {
+            "embedded" => format!("{tests} on the embedded etcd"),
+            _ => format!("{tests} on etcd {version}"),
+        })
         .collect();
     parts.join(", ")
 }
@@ -117,8 +120,15 @@ mod tests {
 
     #[test]
     fn counts_are_written_per_version() {
-        let counted = BTreeMap::from([("3.4.23".to_owned(), 6), ("3.5.1".to_owned(), 7)]);
-        assert_eq!(in_words(&counted), "7 on etcd 3.5.1, 6 on etcd 3.4.23");
+        let counted = BTreeMap::from([
+            ("3.4.23".to_owned(), 6),
+            ("3.5.1".to_owned(), 7),
+            ("embedded".to_owned(), 5),
+        ]);
+        assert_eq!(
+            in_words(&counted),
+            "5 on the embedded etcd, 7 on etcd 3.5.1, 6 on etcd 3.4.23"
+        );
         assert_eq!(in_words(&BTreeMap::new()), "none");
     }
 }
