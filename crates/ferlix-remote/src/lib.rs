@@ -1,1 +1,14 @@
-//! Placeholder while the workspace is laid out.
+//! Remote services of Ferlix: endpoint descriptions, the Remote Service Admin, the topology manager and the interfaces
+//! that distributions and discoveries implement.
+//!
+//! The public interface is:
+//! - [`endpoint`]: [`EndpointDescription`](endpoint::EndpointDescription), the names of its properties, its flat form for the wire;
+//! - [`provider`]: what a distribution or a discovery implements.
+//!
+//! Deliberately absent: sockets. How calls travel is a distribution's work, how descriptions travel is a discovery's.
+
+pub mod endpoint;
+mod error;
+pub mod provider;
+
+pub use error::Error;

@@ -1,0 +1,110 @@
+//! How a discovery takes part: it advertises what is exported here, and tells what it sees elsewhere.
+
+use std::fmt;
+
+use async_trait::async_trait;
+
+use super::{BoxError, local_service};
+use crate::endpoint::EndpointDescription;
+
+/// The service property of an [`EndpointEventListener`]: one LDAP filter or several, of which one must match.
+pub const SCOPE: &str = "endpoint.listener.scope";
+
+/// A discovery that makes local endpoints known: the service `ferlix.rsa.discovery.endpointadvertiser`.
+///
+/// The calls for one endpoint come one after the other, in order. Each returns once the discovery has taken the change
+/// over: it is written, or it is remembered and will be written as soon as there is a connection. An advertiser that
+/// comes late is given everything that is exported.
+#[async_trait]
+pub trait EndpointAdvertiser: Send + Sync {
+    /// Makes an endpoint known; one that is known already is updated.
+    ///
+    /// # Errors
+    /// When it can never be written as it is, e.g. because it is too large. A missing connection is no error.
+    async fn advertise(&self, endpoint: &EndpointDescription) -> Result<(), BoxError>;
+
+    /// Makes the new properties of an endpoint known; one that is not known is advertised.
+    ///
+    /// # Errors
+    /// As for [`Self::advertise`].
+    async fn update(&self, endpoint: &EndpointDescription) -> Result<(), BoxError>;
+
+    /// Withdraws an endpoint; one that is not known is no error.
+    ///
+    /// # Errors
+    /// When it could not be withdrawn and will not be later.
+    async fn unadvertise(&self, endpoint: &EndpointDescription) -> Result<(), BoxError>;
+}
+
+local_service!(
+    dyn EndpointAdvertiser,
+    "ferlix.rsa.discovery.endpointadvertiser"
+);
+
+/// What happened to an endpoint in another framework; the numbers are OSGi's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum EndpointEventKind {
+    /// It was found.
+    Added = 1,
+    /// It went.
+    Removed = 2,
+    /// Its properties changed.
+    Modified = 4,
+    /// Its properties changed, and no filter of the listener matches any more.
+    ModifiedEndMatch = 8,
+}
+
+/// OSGi's name of the event, e.g. `MODIFIED_ENDMATCH`.
+impl fmt::Display for EndpointEventKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Added => "ADDED",
+            Self::Removed => "REMOVED",
+            Self::Modified => "MODIFIED",
+            Self::ModifiedEndMatch => "MODIFIED_ENDMATCH",
+        })
+    }
+}
+
+/// An endpoint in another framework came, changed or went.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct EndpointEvent {
+    /// What happened.
+    pub kind: EndpointEventKind,
+    /// The endpoint as it is now, or as it was last.
+    pub endpoint: EndpointDescription,
+    /// The filter of the listener that matched first; it matches the endpoint as it was when it no longer matches now.
+    pub scope: String,
+}
+
+impl EndpointEvent {
+    /// An event for a listener of which the filter `scope` matched.
+    pub fn new(
+        kind: EndpointEventKind,
+        endpoint: EndpointDescription,
+        scope: impl Into<String>,
+    ) -> Self {
+        Self {
+            kind,
+            endpoint,
+            scope: scope.into(),
+        }
+    }
+}
+
+/// What wants to know of endpoints: the service `ferlix.rsa.discovery.endpointeventlistener`, with the property [`SCOPE`].
+///
+/// A discovery calls it, in order for each endpoint, from tasks that hold up nothing else; a listener that comes late is told
+/// of everything known. Without a filter in its scope it is told nothing.
+#[async_trait]
+pub trait EndpointEventListener: Send + Sync {
+    /// An endpoint came, changed or went. The next event of the same endpoint waits until this returns.
+    async fn endpoint_changed(&self, event: EndpointEvent);
+}
+
+local_service!(
+    dyn EndpointEventListener,
+    "ferlix.rsa.discovery.endpointeventlistener"
+);
