@@ -389,7 +389,7 @@ mod tests {
 
     #[test]
     fn resident_memory_is_read() {
-        let program = shell("echo ready; exec cat");
+        let program = shell("echo ready; read go");
         program.wait_for("ready");
         assert!(program.resident_kib() > 100);
     }

@@ -15,9 +15,9 @@ fn ipopo_finds_calls_and_loses_ipopo() {
         let etcd = EtcdServer::start(Kind::Real(binary));
         let port = etcd.port().to_string();
         let mut exporter = PythonPeer::start("ipopo_exporter.py", &["--etcd-port", &port]);
-        let mut consumer = PythonPeer::start("ipopo_consumer.py", &["--etcd-port", &port]);
-
+        // One after the other: what is put between an iPOPO's listing and its watch, it never sees.
         let started = exporter.event("started");
+        let mut consumer = PythonPeer::start("ipopo_consumer.py", &["--etcd-port", &port]);
         let endpoint = started["exports"][0]["endpoint.id"].clone();
         let of_ours = |fields: &serde_json::Value| fields["properties"]["endpoint.id"] == endpoint;
         consumer.event_after(Default::default(), "arrived", of_ours);
