@@ -1,0 +1,107 @@
+//! When to renew a lease, and when a renewal that was not answered means that something is wrong.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::client::{Client, KeepAlive, Lease};
+use crate::config::SessionConfig;
+use crate::error::Error;
+
+/// A lease with its open stream of renewals.
+#[derive(Debug)]
+pub(super) struct Keeper {
+    stream: KeepAlive,
+    lease: Lease,
+    /// When the last renewal was asked for.
+    asked: Instant,
+    awaiting: bool,
+    call_timeout: Duration,
+    wanted_interval: Option<Duration>,
+}
+
+/// What came of asking for a lease.
+pub(super) struct Acquired {
+    pub(super) keeper: Keeper,
+    /// False for the old lease, which lives on.
+    pub(super) is_new: bool,
+}
+
+impl Keeper {
+    /// Renews the old lease over a new stream, or takes a new one when the old one is gone.
+    pub(super) async fn acquire(
+        client: Client,
+        old: Option<i64>,
+        config: &SessionConfig,
+    ) -> Result<Acquired, Error> {
+        if let Some(old) = old {
+            match client.keep_alive(old).await {
+                Ok((stream, lease)) => {
+                    return Ok(Acquired {
+                        keeper: Self::new(stream, lease, config),
+                        is_new: false,
+                    });
+                }
+                Err(Error::LeaseGone { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let granted = client.lease_grant(config.lease_ttl).await?;
+        let (stream, lease) = client.keep_alive(granted.id).await?;
+        Ok(Acquired {
+            keeper: Self::new(stream, lease, config),
+            is_new: true,
+        })
+    }
+
+    fn new(stream: KeepAlive, lease: Lease, config: &SessionConfig) -> Self {
+        Self {
+            stream,
+            lease,
+            asked: Instant::now(),
+            awaiting: false,
+            call_timeout: config.client.call_timeout,
+            wanted_interval: config.keepalive_interval,
+        }
+    }
+
+    pub(super) fn lease(&self) -> Lease {
+        self.lease
+    }
+
+    /// When [`tick`](Self::tick) is to be called.
+    pub(super) fn next_tick(&self) -> Instant {
+        let wait = if self.awaiting {
+            // Time must be left to recover in before the lease runs out.
+            self.call_timeout.min(self.lease.ttl / 3)
+        } else {
+            let half = self.lease.ttl / 2;
+            self.wanted_interval
+                .map_or(self.lease.ttl / 3, |wanted| wanted.min(half))
+        };
+        self.asked + wait
+    }
+
+    /// Asks for a renewal, or says that the last one was not answered in time.
+    pub(super) fn tick(&mut self, endpoint: &str) -> Result<(), Error> {
+        let now = Instant::now();
+        if self.awaiting {
+            return Err(Error::Timeout {
+                call: "lease keep-alive",
+                endpoint: endpoint.to_owned(),
+                after: now - self.asked,
+            });
+        }
+        self.stream.renew()?;
+        self.asked = now;
+        self.awaiting = true;
+        Ok(())
+    }
+
+    /// Waits for the answer to a renewal. It may be dropped and called again.
+    pub(super) async fn renewed(&mut self) -> Result<(), Error> {
+        self.lease = self.stream.answer().await?;
+        self.awaiting = false;
+        Ok(())
+    }
+}

@@ -1,0 +1,660 @@
+//! The book of what this session wants in etcd and what etcd has confirmed, one slot a key.
+//!
+//! It does no input or output. It is told wishes, results of writes, and what was seen in etcd; it answers with the next
+//! write to make. For each key one write is on its way at a time, so the order of one key is the order of its wishes;
+//! keys do not wait for each other. Whatever is not known to be as wished is due again.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use super::backoff::Jitter;
+use crate::error::Error;
+
+/// A key that is put back for the second time within this time waits.
+const CALM: Duration = Duration::from_secs(10);
+
+/// What a session advertises under one key.
+///
+/// It is asked for its bytes each time it is put: after a lost lease the same record is put again and may want to carry
+/// a fresh timestamp.
+pub trait Record: Send + Sync {
+    /// The bytes to put now. It must be quick and must not block.
+    fn value(&self) -> Vec<u8>;
+}
+
+impl<F: Fn() -> Vec<u8> + Send + Sync> Record for F {
+    fn value(&self) -> Vec<u8> {
+        self()
+    }
+}
+
+/// How far a write has come when the call returns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WriteOutcome {
+    /// etcd did not confirm it within the call timeout. It stays wished, and is done as soon as etcd can.
+    Queued,
+    /// etcd has it.
+    Written {
+        /// The revision.
+        revision: i64,
+    },
+}
+
+/// Where a caller waits for its write.
+pub(crate) type Reply = oneshot::Sender<Result<WriteOutcome, Error>>;
+
+/// One write to make: a put of the record, or a deletion.
+pub(crate) struct Work {
+    pub(crate) key: String,
+    pub(crate) version: u64,
+    pub(crate) wish: Option<Arc<dyn Record>>,
+}
+
+/// A write that ended.
+pub(crate) struct Finished {
+    pub(crate) key: String,
+    pub(crate) version: u64,
+    pub(crate) result: Result<Written, Error>,
+}
+
+/// What etcd confirmed.
+#[derive(Clone, Debug)]
+pub(crate) struct Written {
+    pub(crate) revision: i64,
+    /// What was put, and under which lease; nothing for a deletion.
+    pub(crate) content: Option<Content>,
+}
+
+/// A value and its lease.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Content {
+    pub(crate) value: Bytes,
+    pub(crate) lease: i64,
+}
+
+/// One of our keys as it was seen in etcd; without content it was deleted.
+#[derive(Clone, Debug)]
+pub(crate) struct Seen {
+    pub(crate) revision: i64,
+    pub(crate) content: Option<Content>,
+}
+
+/// What a finished write means for those who count.
+#[derive(Clone, Debug)]
+pub(crate) enum Verdict {
+    Deleted,
+    Failed(Error),
+    Put,
+    Refused(Error),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// To be written, not before this time.
+    Due(Instant, u64),
+    /// A write is on its way.
+    InFlight,
+    /// etcd refused it for good; a new wish or a new lease tries again.
+    Refused,
+    /// As wished, as far as we know.
+    Settled,
+}
+
+struct Slot {
+    /// The record, or nothing: the key is to be deleted.
+    wish: Option<Arc<dyn Record>>,
+    version: u64,
+    state: State,
+    /// The last confirmed put under the present lease, and the connection over which it was confirmed.
+    written: Option<(Written, u64)>,
+    seen: Option<Seen>,
+    failures: u32,
+    restored: u32,
+    restored_at: Option<Instant>,
+    waiters: Vec<(u64, Reply)>,
+}
+
+/// All slots.
+pub(crate) struct Ledger {
+    slots: BTreeMap<String, Slot>,
+    due: BTreeSet<(Instant, u64, String)>,
+    in_flight: usize,
+    advertised: usize,
+    sequence: u64,
+    /// The number of the present connection.
+    round: u64,
+    jitter: Jitter,
+}
+
+impl Ledger {
+    pub(crate) fn new(jitter: Jitter) -> Self {
+        Self {
+            slots: BTreeMap::new(),
+            due: BTreeSet::new(),
+            in_flight: 0,
+            advertised: 0,
+            sequence: 0,
+            round: 0,
+            jitter,
+        }
+    }
+
+    /// How many keys are wished for.
+    pub(crate) fn advertised(&self) -> usize {
+        self.advertised
+    }
+
+    /// How many writes are due or on their way.
+    pub(crate) fn pending(&self) -> usize {
+        self.due.len() + self.in_flight
+    }
+
+    /// How many writes are on their way.
+    pub(crate) fn in_flight(&self) -> usize {
+        self.in_flight
+    }
+
+    /// When the next write is due.
+    pub(crate) fn next_due(&self) -> Option<Instant> {
+        self.due.first().map(|(at, ..)| *at)
+    }
+
+    /// A key is to hold a record, or to be deleted.
+    pub(crate) fn wish(
+        &mut self,
+        key: String,
+        wish: Option<Arc<dyn Record>>,
+        reply: Option<Reply>,
+        now: Instant,
+    ) {
+        let (had, has) = (
+            self.slots.get(&key).is_some_and(|slot| slot.wish.is_some()),
+            wish.is_some(),
+        );
+        self.advertised = self.advertised + usize::from(has) - usize::from(had);
+        self.sequence += 1;
+        let version = self.sequence;
+        let slot = self
+            .slots
+            .entry(key.clone())
+            .or_insert_with(|| Slot::new(version));
+        slot.wish = wish;
+        slot.version = version;
+        slot.failures = 0;
+        if let Some(reply) = reply {
+            slot.waiters.push((version, reply));
+        }
+        // One that is on its way is followed by another when it comes back with an older version.
+        if slot.state != State::InFlight {
+            self.make_due(&key, now);
+        }
+    }
+
+    /// The next write, if one is due; it counts as on its way until [`finished`](Self::finished).
+    pub(crate) fn next(&mut self, now: Instant) -> Option<Work> {
+        if self.next_due()? > now {
+            return None;
+        }
+        let (.., key) = self.due.pop_first()?;
+        let slot = self.slots.get_mut(&key)?;
+        slot.state = State::InFlight;
+        self.in_flight += 1;
+        Some(Work {
+            version: slot.version,
+            wish: slot.wish.clone(),
+            key,
+        })
+    }
+
+    /// A write ended.
+    pub(crate) fn finished(&mut self, finished: Finished, now: Instant) -> Verdict {
+        let Finished {
+            key,
+            version,
+            result,
+        } = finished;
+        let round = self.round;
+        self.in_flight = self.in_flight.saturating_sub(1);
+        let Some(slot) = self.slots.get_mut(&key) else {
+            return Verdict::Failed(Error::Closed);
+        };
+        slot.state = State::Settled;
+        let superseded = slot.version != version;
+        match result {
+            Ok(written) => {
+                let outcome = WriteOutcome::Written {
+                    revision: written.revision,
+                };
+                slot.answer(version, &Ok(outcome));
+                slot.failures = 0;
+                let put = written.content.is_some();
+                slot.written = put.then_some((written, round));
+                if superseded {
+                    self.make_due(&key, now);
+                } else if !put {
+                    self.slots.remove(&key);
+                } else if slot.was_overwritten() {
+                    self.restore(&key, now);
+                }
+                if put { Verdict::Put } else { Verdict::Deleted }
+            }
+            Err(error) => {
+                let for_good = matches!(
+                    error,
+                    Error::RequestTooLarge { .. } | Error::RecordPanicked { .. }
+                );
+                if for_good || error.needs_an_operator() {
+                    slot.answer(version, &Err(error.clone()));
+                }
+                slot.failures = slot.failures.saturating_add(1);
+                let failures = slot.failures;
+                if superseded || matches!(error, Error::LeaseGone { .. }) {
+                    self.make_due(&key, now);
+                } else if for_good {
+                    slot.state = State::Refused;
+                    return Verdict::Refused(error);
+                } else {
+                    let wait = self.jitter.retry_after(failures, error.needs_an_operator());
+                    self.make_due(&key, now + wait);
+                }
+                Verdict::Failed(error)
+            }
+        }
+    }
+
+    /// The connection is gone, and with it the results of what was on its way.
+    pub(crate) fn connection_ended(&mut self, now: Instant) {
+        self.round += 1;
+        self.in_flight = 0;
+        let unknown: Vec<String> = self.keys_where(|slot| slot.state == State::InFlight);
+        for key in unknown {
+            self.make_due(&key, now);
+        }
+    }
+
+    /// There is a new lease: nothing that was put under the old one counts.
+    pub(crate) fn lease_is_new(&mut self, now: Instant) {
+        for key in self.keys_where(|_| true) {
+            if let Some(slot) = self.slots.get_mut(&key) {
+                slot.written = None;
+                slot.seen = None;
+                slot.failures = 0;
+                if slot.state != State::InFlight {
+                    self.make_due(&key, now);
+                }
+            }
+        }
+    }
+
+    /// All keys of ours that are in etcd, as read at one revision. What is missing or different is due; what we do not
+    /// advertise is deleted. Answers how many were missing or different though they had been confirmed.
+    pub(crate) fn compare(
+        &mut self,
+        present: &BTreeMap<String, Seen>,
+        revision: i64,
+        lease: Option<i64>,
+        now: Instant,
+    ) -> usize {
+        let round = self.round;
+        let mut missing = Vec::new();
+        for (key, slot) in &mut self.slots {
+            let Some((written, confirmed_in)) = &mut slot.written else {
+                continue;
+            };
+            if slot.state != State::Settled || slot.wish.is_none() {
+                continue;
+            }
+            // Put after the read, over the same connection: the watch will show it.
+            if *confirmed_in == round && written.revision > revision {
+                continue;
+            }
+            match present.get(key) {
+                Some(seen)
+                    if seen.content == written.content
+                        && lease == seen.content.as_ref().map(|content| content.lease) =>
+                {
+                    written.revision = seen.revision;
+                    *confirmed_in = round;
+                    slot.seen = None;
+                }
+                _ => missing.push(key.clone()),
+            }
+        }
+        for key in &missing {
+            self.make_due(key, now);
+        }
+        for key in present.keys() {
+            if !self.slots.contains_key(key) {
+                self.wish(key.clone(), None, None, now);
+            }
+        }
+        missing.len()
+    }
+
+    /// One of our keys changed in etcd. Answers true if somebody else did it and it is to be put back.
+    pub(crate) fn observe(&mut self, key: &str, seen: Seen, now: Instant) -> bool {
+        let Some(slot) = self.slots.get_mut(key) else {
+            return false;
+        };
+        slot.seen = Some(seen);
+        if slot.state == State::Settled && slot.wish.is_some() && slot.was_overwritten() {
+            self.restore(key, now);
+            return true;
+        }
+        false
+    }
+
+    /// Nobody will be answered any more.
+    pub(crate) fn close(&mut self) {
+        for slot in self.slots.values_mut() {
+            slot.answer(u64::MAX, &Err(Error::Closed));
+        }
+        self.slots.clear();
+        self.due.clear();
+        self.in_flight = 0;
+        self.advertised = 0;
+    }
+
+    fn keys_where(&self, fits: impl Fn(&Slot) -> bool) -> Vec<String> {
+        let fitting = self.slots.iter().filter(|(_, slot)| fits(slot));
+        fitting.map(|(key, _)| key.clone()).collect()
+    }
+
+    /// Puts a key back at once, or, where somebody keeps at it, later and later.
+    fn restore(&mut self, key: &str, now: Instant) {
+        let Some(slot) = self.slots.get_mut(key) else {
+            return;
+        };
+        if slot.restored_at.is_none_or(|last| now > last + CALM) {
+            slot.restored = 0;
+        }
+        let at = match slot.restored {
+            0 => now,
+            times => now + self.jitter.retry_after(times, false),
+        };
+        slot.restored = slot.restored.saturating_add(1);
+        slot.restored_at = Some(at);
+        self.make_due(key, at);
+    }
+
+    fn make_due(&mut self, key: &str, at: Instant) {
+        let Some(slot) = self.slots.get_mut(key) else {
+            return;
+        };
+        if let State::Due(old, sequence) = slot.state {
+            self.due.remove(&(old, sequence, key.to_owned()));
+        }
+        self.sequence += 1;
+        slot.state = State::Due(at, self.sequence);
+        self.due.insert((at, self.sequence, key.to_owned()));
+    }
+}
+
+impl fmt::Debug for Ledger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ledger")
+            .field("advertised", &self.advertised)
+            .field("pending", &self.pending())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Slot {
+    fn new(version: u64) -> Self {
+        Self {
+            wish: None,
+            version,
+            state: State::Settled,
+            written: None,
+            seen: None,
+            failures: 0,
+            restored: 0,
+            restored_at: None,
+            waiters: Vec::new(),
+        }
+    }
+
+    /// Answers those who wait for this version or an older one.
+    fn answer(&mut self, version: u64, result: &Result<WriteOutcome, Error>) {
+        let waiting = std::mem::take(&mut self.waiters);
+        for (wanted, reply) in waiting {
+            if wanted <= version {
+                // The caller may have gone.
+                let _ = reply.send(result.clone());
+            } else {
+                self.waiters.push((wanted, reply));
+            }
+        }
+    }
+
+    /// True if etcd showed something newer than our last put that is not what we put.
+    fn was_overwritten(&self) -> bool {
+        match (&self.written, &self.seen) {
+            (Some((written, _)), Some(seen)) => {
+                seen.revision > written.revision && seen.content != written.content
+            }
+            _ => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LEASE: i64 = 7;
+
+    fn ledger() -> Ledger {
+        Ledger::new(Jitter::new(Some(1)))
+    }
+
+    fn record(text: &'static str) -> Option<Arc<dyn Record>> {
+        Some(Arc::new(move || text.as_bytes().to_vec()))
+    }
+
+    fn content(text: &str) -> Option<Content> {
+        Some(Content {
+            value: Bytes::copy_from_slice(text.as_bytes()),
+            lease: LEASE,
+        })
+    }
+
+    /// Does the next write as etcd would.
+    fn confirm(ledger: &mut Ledger, revision: i64, now: Instant) -> String {
+        let work = ledger.next(now).expect("a write is due");
+        let content = work.wish.map(|record| Content {
+            value: record.value().into(),
+            lease: LEASE,
+        });
+        let key = work.key.clone();
+        ledger.finished(
+            Finished {
+                key: work.key,
+                version: work.version,
+                result: Ok(Written { revision, content }),
+            },
+            now,
+        );
+        key
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wish_during_a_write_is_written_after_it() {
+        let now = Instant::now();
+        let mut ledger = ledger();
+        let (first, mut first_answer) = oneshot::channel();
+        let (second, mut second_answer) = oneshot::channel();
+        ledger.wish("k".into(), record("one"), Some(first), now);
+        let work = ledger.next(now).unwrap();
+        ledger.wish("k".into(), record("two"), Some(second), now);
+        assert!(ledger.next(now).is_none(), "one at a time for a key");
+        ledger.finished(
+            Finished {
+                key: work.key,
+                version: work.version,
+                result: Ok(Written {
+                    revision: 5,
+                    content: content("one"),
+                }),
+            },
+            now,
+        );
+        assert!(matches!(
+            first_answer.try_recv(),
+            Ok(Ok(WriteOutcome::Written { revision: 5 }))
+        ));
+        second_answer.try_recv().unwrap_err();
+        confirm(&mut ledger, 6, now);
+        assert!(matches!(
+            second_answer.try_recv(),
+            Ok(Ok(WriteOutcome::Written { revision: 6 }))
+        ));
+        assert_eq!(ledger.pending(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_somebody_else_deleted_or_overwrote_is_put_back_and_our_own_echo_is_not() {
+        let now = Instant::now();
+        let mut ledger = ledger();
+        ledger.wish("k".into(), record("v"), None, now);
+        confirm(&mut ledger, 5, now);
+        let echo = Seen {
+            revision: 5,
+            content: content("v"),
+        };
+        assert!(!ledger.observe("k", echo, now));
+        let deleted = Seen {
+            revision: 6,
+            content: None,
+        };
+        assert!(ledger.observe("k", deleted, now));
+        confirm(&mut ledger, 7, now);
+        let other = Seen {
+            revision: 8,
+            content: content("other"),
+        };
+        assert!(ledger.observe("k", other, now));
+        assert!(ledger.next(now).is_none(), "the second time it waits");
+        let wait = ledger.next_due().unwrap() - now;
+        assert!(wait <= Duration::from_millis(50), "{wait:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_deletion_seen_before_the_result_of_our_put_counts() {
+        let now = Instant::now();
+        let mut ledger = ledger();
+        ledger.wish("k".into(), record("v"), None, now);
+        let work = ledger.next(now).unwrap();
+        let deleted = Seen {
+            revision: 6,
+            content: None,
+        };
+        assert!(!ledger.observe("k", deleted, now));
+        ledger.finished(
+            Finished {
+                key: work.key,
+                version: work.version,
+                result: Ok(Written {
+                    revision: 5,
+                    content: content("v"),
+                }),
+            },
+            now,
+        );
+        assert_eq!(ledger.pending(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_snapshot_makes_due_what_is_missing_and_deletes_what_is_not_ours_any_more() {
+        let now = Instant::now();
+        let mut ledger = ledger();
+        for key in ["a", "b", "c"] {
+            ledger.wish(key.into(), record("v"), None, now);
+            confirm(&mut ledger, 50, now);
+        }
+        ledger.connection_ended(now);
+        let seen = |text| Seen {
+            revision: 3,
+            content: content(text),
+        };
+        // The revision went backwards: that a confirmed one is higher proves nothing.
+        let present = BTreeMap::from([
+            ("a".to_owned(), seen("v")),
+            ("b".to_owned(), seen("older")),
+            ("x".to_owned(), seen("v")),
+        ]);
+        assert_eq!(ledger.compare(&present, 4, Some(LEASE), now), 2);
+        let mut due = Vec::new();
+        while let Some(work) = ledger.next(now) {
+            due.push((work.key, work.wish.is_some()));
+        }
+        assert_eq!(
+            due,
+            [
+                ("b".to_owned(), true),
+                ("c".to_owned(), true),
+                ("x".to_owned(), false)
+            ]
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_put_that_is_newer_than_the_snapshot_is_not_missed() {
+        let now = Instant::now();
+        let mut ledger = ledger();
+        ledger.connection_ended(now);
+        ledger.wish("k".into(), record("v"), None, now);
+        confirm(&mut ledger, 9, now);
+        assert_eq!(ledger.compare(&BTreeMap::new(), 8, Some(LEASE), now), 0);
+        assert_eq!(ledger.compare(&BTreeMap::new(), 9, Some(LEASE), now), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_record_that_is_too_large_fails_alone_and_a_new_lease_tries_it_again() {
+        let now = Instant::now();
+        let mut ledger = ledger();
+        let (reply, mut answer) = oneshot::channel();
+        ledger.wish("k".into(), record("v"), Some(reply), now);
+        let work = ledger.next(now).unwrap();
+        let verdict = ledger.finished(
+            Finished {
+                key: work.key,
+                version: work.version,
+                result: Err(Error::RequestTooLarge {
+                    message: "no".into(),
+                }),
+            },
+            now,
+        );
+        assert!(matches!(verdict, Verdict::Refused(_)));
+        assert!(matches!(
+            answer.try_recv(),
+            Ok(Err(Error::RequestTooLarge { .. }))
+        ));
+        assert_eq!(ledger.pending(), 0);
+        ledger.lease_is_new(now);
+        assert_eq!(ledger.pending(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lost_connection_makes_what_was_on_its_way_due_again() {
+        let now = Instant::now();
+        let mut ledger = ledger();
+        ledger.wish("k".into(), record("v"), None, now);
+        ledger.next(now).unwrap();
+        ledger.connection_ended(now);
+        assert_eq!((ledger.in_flight(), ledger.pending()), (0, 1));
+        ledger.wish("k".into(), None, None, now);
+        assert_eq!(ledger.advertised(), 0);
+        confirm(&mut ledger, 4, now);
+        assert_eq!(ledger.pending(), 0);
+        assert!(ledger.slots.is_empty(), "nothing is left of a deleted key");
+    }
+}
