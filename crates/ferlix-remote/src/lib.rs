@@ -3,10 +3,12 @@
 //!
 //! The public interface is:
 //! - [`endpoint`]: [`EndpointDescription`](endpoint::EndpointDescription), the names of its properties, its flat form for the wire;
+//! - [`edef`]: descriptions as XML files;
 //! - [`provider`]: what a distribution or a discovery implements.
 //!
 //! Deliberately absent: sockets. How calls travel is a distribution's work, how descriptions travel is a discovery's.
 
+pub mod edef;
 pub mod endpoint;
 mod error;
 pub mod provider;

@@ -53,7 +53,7 @@ impl EndpointDescription {
     /// [`Error::InvalidProperty`] when one of these is empty or of the wrong type, when a number is none or negative,
     /// or when a package version is no version.
     pub fn new(mut properties: Properties) -> Result<Self, Error> {
-        properties.retain(|key, _| !starts_with(key, names::SERVICE_EXPORTED));
+        properties.retain(|key, _| !names::has_prefix(key, names::SERVICE_EXPORTED));
         let id = match properties.get(names::ENDPOINT_ID) {
             Some(Value::String(id)) if !id.trim().is_empty() => id.trim().to_owned(),
             Some(Value::String(_)) => {
@@ -223,12 +223,6 @@ impl fmt::Debug for EndpointDescription {
     }
 }
 
-/// Whether a key starts with a prefix, whatever its case.
-fn starts_with(key: &str, prefix: &str) -> bool {
-    key.get(..prefix.len())
-        .is_some_and(|start| start.eq_ignore_ascii_case(prefix))
-}
-
 fn wrong_type(name: &str, expected: &str, found: &Value) -> Error {
     Error::invalid(
         name,
@@ -286,9 +280,7 @@ fn required_texts(properties: &Properties, name: &'static str) -> Result<Vec<Str
 
 fn check_versions(properties: &Properties) -> Result<(), Error> {
     for (key, value) in properties.iter() {
-        if starts_with(key, names::ENDPOINT_PACKAGE_VERSION)
-            && !value.as_str().is_some_and(is_version)
-        {
+        if names::is_package_version(key) && !value.as_str().is_some_and(is_version) {
             return Err(Error::invalid(key, format!("{value} is not a version")));
         }
     }

@@ -7,6 +7,10 @@
 
 mod description;
 pub mod names;
+pub(crate) mod scalar;
+mod types;
 mod version;
+mod wire;
 
 pub use description::EndpointDescription;
+pub use wire::{MAX_PROPERTIES, WireKind, WireProperty, decode, encode};

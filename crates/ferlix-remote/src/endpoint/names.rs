@@ -126,6 +126,18 @@ pub fn package_version_key(package: &str) -> String {
     format!("{ENDPOINT_PACKAGE_VERSION}{package}")
 }
 
+/// Whether a key is that of a package version, whatever its case.
+#[must_use]
+pub fn is_package_version(key: &str) -> bool {
+    has_prefix(key, ENDPOINT_PACKAGE_VERSION)
+}
+
+/// Whether a key starts with a prefix, whatever its case.
+pub(crate) fn has_prefix(key: &str, prefix: &str) -> bool {
+    key.get(..prefix.len())
+        .is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+}
+
 /// The package of an interface: its name up to the last dot, empty when there is none.
 #[must_use]
 pub fn package_of(interface: &str) -> &str {
