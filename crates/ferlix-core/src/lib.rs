@@ -15,7 +15,7 @@ extern crate self as ferlix_core;
 pub mod command;
 // pub mod component;
 // mod error;
-// pub mod filter;
+pub mod filter;
 // pub mod framework;
 pub mod property;
 // pub mod registry;
