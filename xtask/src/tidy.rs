@@ -18,13 +18,19 @@ const TEXT: &[&str] = &["rs", "toml", "md", "py", "proto", "sh", "txt"];
 
 /// A library, and the crates that may depend on it: its types are not to spread through the others.
 const BORDERS: &[(&str, &[&str])] = &[
-    ("tonic", &["ferlix-etcd"]),
-    ("tonic-prost", &["ferlix-etcd"]),
-    ("prost", &["ferlix-etcd"]),
+    ("tonic", &["ferlix-etcd", "ferlix-benches"]),
+    ("tonic-prost", &["ferlix-etcd", "ferlix-benches"]),
+    ("prost", &["ferlix-etcd", "ferlix-benches"]),
     ("hyper", &["ferlix-http", "ferlix-xmlrpc", "ferlix-benches"]),
+    // ferlix-etcd adapts its own connections to tonic with it.
     (
         "hyper-util",
-        &["ferlix-http", "ferlix-xmlrpc", "ferlix-benches"],
+        &[
+            "ferlix-http",
+            "ferlix-xmlrpc",
+            "ferlix-etcd",
+            "ferlix-benches",
+        ],
     ),
     ("quick-xml", &["ferlix-remote", "ferlix-xmlrpc"]),
     ("rustyline", &["ferlix-shell"]),

@@ -1,0 +1,30 @@
+//! Why a figure could not be taken.
+
+use std::io;
+
+/// What went wrong while measuring; a figure with an error in it is no figure.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub(crate) enum Error {
+    /// The answer to a call was not the one expected.
+    #[error("a wrong answer: {0}")]
+    Answer(String),
+    /// An etcd server refused.
+    #[error("etcd: {0}")]
+    Etcd(#[from] tonic::Status),
+    /// The connection to an etcd server failed.
+    #[error("etcd: {0}")]
+    EtcdConnection(#[from] tonic::transport::Error),
+    /// HTTP failed on a connection.
+    #[error("HTTP: {0}")]
+    Http(#[from] hyper::Error),
+    /// The system refused something.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// A process could not be bound to a core.
+    #[error("cannot pin to one core: {0}")]
+    Pin(#[from] nix::Error),
+    /// A measuring thread or task ended in a panic.
+    #[error("a measuring task ended badly")]
+    Task,
+}

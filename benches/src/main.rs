@@ -1,0 +1,75 @@
+//! The benchmarks of Ferlix, each beside its floor: what the same machine does, in the same minute, with
+//! the least code that does the same work.
+//!
+//! `cargo xtask bench [name…]` builds this in release mode and runs it. In come the names of benchmarks, out
+//! goes a table for each: medians of [`REPETITIONS`] repetitions, in each of which the floor and what is
+//! measured take turns, so that a machine that changes pace changes it for both. The ratio to the floor is
+//! the figure to compare between machines and days. Nothing is judged here, and nothing is stored.
+
+mod child;
+mod cores;
+mod discovery;
+mod error;
+mod etcd_floor;
+mod http_floor;
+mod load;
+mod memory;
+mod table;
+mod xmlrpc;
+
+use std::process::ExitCode;
+
+use clap::{Parser, ValueEnum};
+
+use crate::error::Error;
+
+/// How often each figure is taken; the median counts.
+const REPETITIONS: usize = 5;
+
+/// The benchmarks of Ferlix, each beside its floor.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// What to measure; nothing named means all
+    names: Vec<Benchmark>,
+    /// Serves as one end of a benchmark until killed; how this program starts its own children
+    #[arg(long, hide = true, conflicts_with = "names")]
+    serve: Option<child::Role>,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+enum Benchmark {
+    /// XML-RPC calls per second and their times
+    Xmlrpc,
+    /// The time from a put of an endpoint to its being known elsewhere
+    Discovery,
+    /// The resident memory of idle processes
+    Memory,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let outcome = match arguments.serve {
+        Some(role) => child::serve(role),
+        None => measure(&arguments.names),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("cannot measure: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn measure(names: &[Benchmark]) -> Result<(), Error> {
+    for benchmark in Benchmark::value_variants() {
+        if names.is_empty() || names.contains(benchmark) {
+            match benchmark {
+                Benchmark::Xmlrpc => xmlrpc::run()?,
+                Benchmark::Discovery => discovery::run()?,
+                Benchmark::Memory => memory::run()?,
+            }
+        }
+    }
+    Ok(())
+}
