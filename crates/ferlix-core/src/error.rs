@@ -29,7 +29,7 @@ pub enum Error {
     },
     /// A component failed.
     #[error(transparent)]
-    Component(#[from] ComponentError),
+    Component(Box<ComponentError>),
     /// A departure took longer than `ferlix.departure_timeout`; the service is gone all the same.
     #[error("{what} waited {after:?} for {late} to let go")]
     Departure {
@@ -68,7 +68,9 @@ pub enum Error {
         state: crate::framework::BundleState,
     },
     /// Two bundles declare one service name with different traits.
-    #[error("bundle {bundle} declares service '{name}' as {declared}, but {holder} declares it as {existing}")]
+    #[error(
+        "bundle {bundle} declares service '{name}' as {declared}, but {holder} declares it as {existing}"
+    )]
     ServiceConflict {
         /// The service name.
         name: String,
@@ -97,4 +99,10 @@ pub enum Error {
         /// Its number.
         id: u64,
     },
+}
+
+impl From<ComponentError> for Error {
+    fn from(error: ComponentError) -> Self {
+        Self::Component(Box::new(error))
+    }
 }

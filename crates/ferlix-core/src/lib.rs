@@ -13,15 +13,15 @@
 extern crate self as ferlix_core;
 
 pub mod command;
-// pub mod component;
-// mod error;
+pub mod component;
+mod error;
 pub mod filter;
-// pub mod framework;
+pub mod framework;
 pub mod property;
-// pub mod registry;
+pub mod registry;
 pub mod service;
 
-// pub use error::Error;
+pub use error::Error;
 
 /// What the macros' output names; not for direct use.
 #[doc(hidden)]

@@ -55,8 +55,6 @@ mod operand;
 mod parse;
 
 #[cfg(test)]
-mod model_tests;
-#[cfg(test)]
 mod tests;
 
 use std::fmt;

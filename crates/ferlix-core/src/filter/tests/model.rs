@@ -6,7 +6,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::{Filter, escape};
+use crate::filter::{Filter, escape};
 use crate::property::{Properties, Value};
 
 /// A filter as the model has it: it shares nothing with the one under test.

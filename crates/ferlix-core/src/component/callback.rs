@@ -1,0 +1,215 @@
+//! The callbacks of a component, and how they are run: with a deadline, and with panics caught.
+
+use std::any::Any;
+use std::fmt;
+use std::marker::PhantomData;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+
+use super::{Component, ComponentContext, ComponentError};
+use crate::framework::BoxError;
+use crate::registry::ServiceRef;
+
+/// What a callback may return: nothing, or a `Result<(), E>` of any error.
+#[diagnostic::on_unimplemented(
+    message = "a component callback cannot return `{Self}`",
+    note = "return nothing, or Result<(), ComponentError>"
+)]
+pub trait CallbackResult {
+    /// The result, with the error boxed.
+    ///
+    /// # Errors
+    /// The callback's.
+    fn into_result(self) -> Result<(), BoxError>;
+}
+
+impl CallbackResult for () {
+    fn into_result(self) -> Result<(), BoxError> {
+        Ok(())
+    }
+}
+
+impl<E: Into<BoxError>> CallbackResult for Result<(), E> {
+    fn into_result(self) -> Result<(), BoxError> {
+        self.map_err(Into::into)
+    }
+}
+
+/// The outcome of one callback.
+pub type CallbackFuture = BoxFuture<'static, Result<(), BoxError>>;
+
+/// The callbacks of a component type; `#[lifecycle]` makes them.
+pub struct Callbacks<C> {
+    /// Called when every required service is bound, before the component's own services are published.
+    pub validate: Option<fn(Arc<C>, ComponentContext) -> CallbackFuture>,
+    /// Called after its services are withdrawn, while the injected ones can still be used.
+    pub invalidate: Option<fn(Arc<C>, ComponentContext) -> CallbackFuture>,
+    /// Called when a service is bound to a field.
+    pub bind: Vec<(&'static str, fn(Arc<C>, ServiceRef) -> CallbackFuture)>,
+    /// Called when a bound service's properties changed.
+    pub update: Vec<(&'static str, fn(Arc<C>, ServiceRef) -> CallbackFuture)>,
+    /// Called when a service is unbound from a field.
+    pub unbind: Vec<(&'static str, fn(Arc<C>, ServiceRef) -> CallbackFuture)>,
+}
+
+impl<C> Default for Callbacks<C> {
+    fn default() -> Self {
+        Self {
+            validate: None,
+            invalidate: None,
+            bind: Vec::new(),
+            update: Vec::new(),
+            unbind: Vec::new(),
+        }
+    }
+}
+
+impl<C> fmt::Debug for Callbacks<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Callbacks")
+            .field("validate", &self.validate.is_some())
+            .field("invalidate", &self.invalidate.is_some())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A component with callbacks: implemented by `#[lifecycle]`.
+pub trait Lifecycle: Component {
+    /// Its callbacks.
+    fn callbacks() -> Callbacks<Self>;
+}
+
+/// Finds out whether a component has a `#[lifecycle]`: of the two traits below, method resolution takes the one that
+/// needs fewer references, and the first applies only to a type with [`Lifecycle`].
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct LifecycleProbe<C>(PhantomData<C>);
+
+impl<C> LifecycleProbe<C> {
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<C> Default for LifecycleProbe<C> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[doc(hidden)]
+pub trait WithLifecycle<C> {
+    fn callbacks(&self) -> Callbacks<C>;
+}
+
+impl<C: Lifecycle> WithLifecycle<C> for LifecycleProbe<C> {
+    fn callbacks(&self) -> Callbacks<C> {
+        C::callbacks()
+    }
+}
+
+#[doc(hidden)]
+pub trait WithoutLifecycle<C> {
+    fn callbacks(&self) -> Callbacks<C>;
+}
+
+impl<C> WithoutLifecycle<C> for &LifecycleProbe<C> {
+    fn callbacks(&self) -> Callbacks<C> {
+        Callbacks::default()
+    }
+}
+
+/// Callbacks of any component type, on the object as `dyn Any`.
+pub(super) struct ErasedCallbacks {
+    pub(super) validate:
+        Option<Box<dyn Fn(Object, ComponentContext) -> CallbackFuture + Send + Sync>>,
+    pub(super) invalidate:
+        Option<Box<dyn Fn(Object, ComponentContext) -> CallbackFuture + Send + Sync>>,
+    pub(super) bind: Vec<FieldCallback>,
+    pub(super) update: Vec<FieldCallback>,
+    pub(super) unbind: Vec<FieldCallback>,
+}
+
+/// A component's object.
+pub(super) type Object = Arc<dyn Any + Send + Sync>;
+
+/// A callback of one field.
+pub(super) type FieldCallback = (
+    &'static str,
+    Box<dyn Fn(Object, ServiceRef) -> CallbackFuture + Send + Sync>,
+);
+
+impl ErasedCallbacks {
+    pub(super) fn new<C: Component>(callbacks: Callbacks<C>) -> Self {
+        fn field<C: Component>(
+            callbacks: Vec<(&'static str, fn(Arc<C>, ServiceRef) -> CallbackFuture)>,
+        ) -> Vec<FieldCallback> {
+            let erase =
+                |(name, callback): (&'static str, fn(Arc<C>, ServiceRef) -> CallbackFuture)| {
+                    let erased: Box<dyn Fn(Object, ServiceRef) -> CallbackFuture + Send + Sync> =
+                        Box::new(move |object, reference| match object.downcast::<C>() {
+                            Ok(component) => callback(component, reference),
+                            Err(_) => wrong_object(),
+                        });
+                    (name, erased)
+                };
+            callbacks.into_iter().map(erase).collect()
+        }
+        fn whole<C: Component>(
+            callback: fn(Arc<C>, ComponentContext) -> CallbackFuture,
+        ) -> Box<dyn Fn(Object, ComponentContext) -> CallbackFuture + Send + Sync> {
+            Box::new(move |object, context| match object.downcast::<C>() {
+                Ok(component) => callback(component, context),
+                Err(_) => wrong_object(),
+            })
+        }
+        Self {
+            validate: callbacks.validate.map(whole),
+            invalidate: callbacks.invalidate.map(whole),
+            bind: field(callbacks.bind),
+            update: field(callbacks.update),
+            unbind: field(callbacks.unbind),
+        }
+    }
+}
+
+/// Cannot happen: the factory builds objects of the very type its callbacks take.
+fn wrong_object() -> CallbackFuture {
+    Box::pin(async { Err("the component object has another type than its factory".into()) })
+}
+
+/// Runs a callback with a deadline; an error, a panic or an overrun becomes a [`ComponentError`].
+pub(super) async fn run(
+    callback: &'static str,
+    deadline: Duration,
+    make: impl FnOnce() -> CallbackFuture,
+) -> Result<(), ComponentError> {
+    let guarded = AssertUnwindSafe(async move { make().await }).catch_unwind();
+    match tokio::time::timeout(deadline, guarded).await {
+        Ok(Ok(Ok(()))) => Ok(()),
+        Ok(Ok(Err(source))) => Err(match source.downcast::<ComponentError>() {
+            Ok(error) => *error,
+            Err(source) => ComponentError::Callback { callback, source },
+        }),
+        Ok(Err(panic)) => Err(ComponentError::Panic {
+            callback,
+            message: panic_text(panic.as_ref()),
+        }),
+        Err(_) => Err(ComponentError::Timeout {
+            callback,
+            after: deadline,
+        }),
+    }
+}
+
+/// What a panic said.
+pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(ToString::to_string);
+    text.or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "no message".to_owned())
+}

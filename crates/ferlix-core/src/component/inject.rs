@@ -1,0 +1,76 @@
+//! [`Inject`]: what may be the type of an injected field, and the policy it states.
+
+use std::any::Any;
+use std::sync::{Arc, OnceLock};
+
+use crate::registry::ServiceRef;
+use crate::service::Service;
+
+/// How a dependency follows the services.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum DependencyKind {
+    /// One service, required, fixed for the life of the object: `Arc<dyn T>`.
+    Fixed,
+    /// The best ranked service, required, followed in place: `Best<dyn T>`.
+    Best,
+    /// One service or none, in place: `Opt<dyn T>`.
+    Optional,
+    /// All services, in ranking order, in place: `Many<dyn T>`.
+    Many,
+}
+
+/// Holds what is injected into one field; the component model assigns, the field reads.
+pub trait Slot: Any + Send + Sync {
+    /// Takes over these services, best first.
+    fn assign(&self, services: &[ServiceRef]);
+}
+
+/// The type of an injected field.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be injected",
+    label = "not a kind of injected field",
+    note = "write Arc<dyn T> (required, fixed), Best<dyn T> (required, follows the ranking), Opt<dyn T> (may be absent) or Many<dyn T> (all), where dyn T is a service interface"
+)]
+pub trait Inject: Sized + Send + Sync + 'static {
+    /// The service interface.
+    type Interface: ?Sized + Service;
+
+    /// The policy.
+    const KIND: DependencyKind;
+
+    /// An empty slot.
+    fn slot() -> Box<dyn Slot>;
+
+    /// The field's value from its slot, after the first assignment.
+    fn from_slot(slot: &dyn Slot) -> Option<Self>;
+}
+
+/// The slot of an `Arc<dyn T>` field: it is assigned once, before the object is built.
+struct Fixed<T: ?Sized>(OnceLock<Arc<T>>);
+
+impl<T: ?Sized + Service> Slot for Fixed<T> {
+    fn assign(&self, services: &[ServiceRef]) {
+        if let Some(service) = services.first().and_then(ServiceRef::typed) {
+            let _ = self.0.set(service);
+        }
+    }
+}
+
+impl<T: ?Sized + Service> Inject for Arc<T> {
+    type Interface = T;
+
+    const KIND: DependencyKind = DependencyKind::Fixed;
+
+    fn slot() -> Box<dyn Slot> {
+        Box::new(Fixed::<T>(OnceLock::new()))
+    }
+
+    fn from_slot(slot: &dyn Slot) -> Option<Self> {
+        (slot as &dyn Any)
+            .downcast_ref::<Fixed<T>>()?
+            .0
+            .get()
+            .cloned()
+    }
+}

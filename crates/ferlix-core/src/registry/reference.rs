@@ -1,0 +1,248 @@
+//! [`ServiceRef`]: one registered service, seen from outside.
+
+use std::cmp::Ordering as Order;
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::ops::Deref;
+use std::sync::atomic::{AtomicI32, AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use arc_swap::ArcSwap;
+
+use super::{Hold, ServiceEvent, ServiceObject};
+use crate::property::{Properties, Value, keys};
+use crate::service::{Dispatch, Service};
+
+/// One registered service. Cheap to clone; it says whether the service is still there, and never keeps it registered.
+///
+/// References order best first: higher ranking, then lower id.
+#[derive(Clone)]
+pub struct ServiceRef(pub(super) Arc<Entry>);
+
+/// What the registry knows of one service.
+pub(super) struct Entry {
+    pub(super) id: u64,
+    pub(super) bundle_id: u64,
+    pub(super) specifications: Box<[Arc<str>]>,
+    pub(super) object: ServiceObject,
+    pub(super) properties: ArcSwap<Properties>,
+    pub(super) ranking: AtomicI32,
+    pub(super) presence: AtomicU8,
+    pub(super) users: Mutex<BTreeMap<u64, u32>>,
+    pub(super) events: Mutex<EventQueue>,
+}
+
+/// The events of one service that were not delivered yet, and whether somebody is delivering.
+#[derive(Default)]
+pub(super) struct EventQueue {
+    pub(super) waiting: VecDeque<(ServiceEvent, Option<Hold>)>,
+    pub(super) draining: bool,
+}
+
+/// The values of `Entry::presence`.
+pub(super) const REGISTERED: u8 = 0;
+/// Out of the registry; the listeners are being told.
+pub(super) const DEPARTING: u8 = 1;
+/// Gone: it cannot be got any more.
+pub(super) const GONE: u8 = 2;
+
+impl Entry {
+    pub(super) fn users(&self) -> MutexGuard<'_, BTreeMap<u64, u32>> {
+        self.users.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn events(&self) -> MutexGuard<'_, EventQueue> {
+        self.events.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl ServiceRef {
+    /// The number of the service in its framework, from 1.
+    #[must_use]
+    pub fn id(&self) -> u64 {
+        self.0.id
+    }
+
+    /// The number of the bundle that registered it.
+    #[must_use]
+    pub fn bundle_id(&self) -> u64 {
+        self.0.bundle_id
+    }
+
+    /// Its specifications, in the order of registration.
+    #[must_use]
+    pub fn specifications(&self) -> &[Arc<str>] {
+        &self.0.specifications
+    }
+
+    /// Its properties now.
+    #[must_use]
+    pub fn properties(&self) -> Arc<Properties> {
+        self.0.properties.load_full()
+    }
+
+    /// One of its properties now.
+    #[must_use]
+    pub fn property(&self, key: &str) -> Option<Value> {
+        self.0.properties.load().get(key).cloned()
+    }
+
+    /// Its ranking now.
+    #[must_use]
+    pub fn ranking(&self) -> i32 {
+        self.0.ranking.load(Ordering::Acquire)
+    }
+
+    /// Whether it is in the registry.
+    #[must_use]
+    pub fn is_registered(&self) -> bool {
+        self.0.presence.load(Ordering::Acquire) == REGISTERED
+    }
+
+    /// Whether it is a proxy for a service in another process.
+    #[must_use]
+    pub fn is_imported(&self) -> bool {
+        self.0.object.is_remote() || self.0.properties.load().contains("service.imported")
+    }
+
+    /// What serves its remote interfaces; empty when it has none.
+    #[must_use]
+    pub fn dispatchers(&self) -> Vec<Arc<dyn Dispatch>> {
+        self.0.object.dispatchers()
+    }
+
+    /// The numbers of the bundles that use it now, in order.
+    #[must_use]
+    pub fn using_bundles(&self) -> Vec<u64> {
+        self.0.users().keys().copied().collect()
+    }
+
+    /// The service as `dyn Trait`, without counting a use: for whoever tracks the service by its events.
+    pub(crate) fn typed<T: ?Sized + Service>(&self) -> Option<Arc<T>> {
+        (self.0.presence.load(Ordering::Acquire) != GONE).then(|| self.0.object.typed())?
+    }
+
+    /// Counts a use by a bundle until the result is dropped.
+    pub(crate) fn hold_use(&self, bundle_id: u64) -> Usage {
+        *self.0.users().entry(bundle_id).or_default() += 1;
+        Usage {
+            entry: Arc::clone(&self.0),
+            bundle_id,
+        }
+    }
+}
+
+impl PartialEq for ServiceRef {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for ServiceRef {}
+
+impl Hash for ServiceRef {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.id.hash(state);
+    }
+}
+
+impl PartialOrd for ServiceRef {
+    fn partial_cmp(&self, other: &Self) -> Option<Order> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for ServiceRef {
+    fn cmp(&self, other: &Self) -> Order {
+        other
+            .ranking()
+            .cmp(&self.ranking())
+            .then(self.id().cmp(&other.id()))
+    }
+}
+
+impl fmt::Display for ServiceRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = self
+            .0
+            .properties
+            .load()
+            .get(keys::OBJECT_CLASS)
+            .cloned()
+            .unwrap_or_default();
+        write!(
+            f,
+            "ServiceReference(ID={}, Bundle={}, Specs={names})",
+            self.id(),
+            self.bundle_id()
+        )
+    }
+}
+
+impl fmt::Debug for ServiceRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+/// Counts as one use of a service by a bundle.
+pub(crate) struct Usage {
+    entry: Arc<Entry>,
+    bundle_id: u64,
+}
+
+impl Drop for Usage {
+    fn drop(&mut self) {
+        let mut users = self.entry.users();
+        if let Some(count) = users.get_mut(&self.bundle_id) {
+            *count -= 1;
+            if *count == 0 {
+                users.remove(&self.bundle_id);
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Usage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "use of service {} by bundle {}",
+            self.entry.id, self.bundle_id
+        )
+    }
+}
+
+/// A service that somebody looked up: it counts as a use until dropped.
+///
+/// Holding it keeps the object alive, not registered: see [`ServiceRef::is_registered`].
+pub struct ServiceGuard<T: ?Sized> {
+    pub(crate) service: Arc<T>,
+    pub(crate) reference: ServiceRef,
+    pub(crate) _usage: Usage,
+}
+
+impl<T: ?Sized> ServiceGuard<T> {
+    /// Which service it is.
+    #[must_use]
+    pub fn reference(&self) -> &ServiceRef {
+        &self.reference
+    }
+}
+
+impl<T: ?Sized> Deref for ServiceGuard<T> {
+    type Target = Arc<T>;
+
+    fn deref(&self) -> &Arc<T> {
+        &self.service
+    }
+}
+
+impl<T: ?Sized> fmt::Debug for ServiceGuard<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ServiceGuard")
+            .field(&self.reference)
+            .finish()
+    }
+}

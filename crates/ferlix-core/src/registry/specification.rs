@@ -1,0 +1,34 @@
+//! Names of specifications: what they may not contain.
+
+use crate::Error;
+
+/// Characters that would change the meaning of a filter or of a list of names (as iPOPO refuses them).
+const FORBIDDEN: &str = "\\()&|=<>~*+#,;'\"";
+
+/// Refuses the name of a specification that is empty, padded or could be read as part of a filter.
+///
+/// # Errors
+/// [`Error::Specification`] with the name and the reason.
+///
+/// ```
+/// use ferlix_core::registry::check_specification;
+/// assert!(check_specification("org.eclipse.ecf.examples.hello.IHello").is_ok());
+/// assert!(check_specification("a)(b=*").is_err());
+/// ```
+pub fn check_specification(name: &str) -> Result<(), Error> {
+    let reason = if name.trim().is_empty() {
+        "it is empty"
+    } else if name.trim() != name {
+        "it begins or ends with a space"
+    } else if name.contains(|character: char| FORBIDDEN.contains(character)) {
+        "it has one of the characters \\ ( ) & | = < > ~ * + # , ; ' \""
+    } else if name.contains(char::is_control) {
+        "it has a control character"
+    } else {
+        return Ok(());
+    };
+    Err(Error::Specification {
+        name: name.to_owned(),
+        reason,
+    })
+}
