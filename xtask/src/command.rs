@@ -38,10 +38,12 @@ impl Error {
     }
 }
 
-/// The folder of the workspace's `Cargo.toml`.
+/// The folder of the workspace's `Cargo.toml`: where cargo says this package lies now, because a checkout
+/// that was moved, or that shares its target folder, may run a program that was built elsewhere.
 pub(crate) fn workspace_root() -> PathBuf {
-    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
-    own.parent().unwrap_or(own).to_path_buf()
+    let own = std::env::var_os("CARGO_MANIFEST_DIR")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+    own.parent().unwrap_or(&own).to_path_buf()
 }
 
 /// The cargo that runs this task, called in the workspace's root.
