@@ -105,14 +105,14 @@ impl Node {
 /// The same as [`Properties::get`]: most maps are small and most keys differ in length, so that going through all of
 /// them is faster than a binary search, which reads the beginnings that keys share.
 fn find<'a>(properties: &'a Properties, key: &str) -> Option<&'a Value> {
-    /// The number of entries from which the search was measured to be faster.
+    /// Below this many entries going through all was measured to be no slower on average (1, 8 and 28 entries).
     const LARGE: usize = 32;
     if properties.len() >= LARGE {
         return properties.get(key);
     }
     properties
         .iter()
-        .find(|(other, _)| other.eq_ignore_ascii_case(key))
+        .find(|(other, _)| *other == key || other.eq_ignore_ascii_case(key))
         .map(|(_, value)| value)
 }
 

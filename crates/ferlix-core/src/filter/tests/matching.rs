@@ -47,6 +47,26 @@ fn other_properties_change_nothing() {
 }
 
 #[test]
+fn keys_have_no_case_in_maps_of_any_size() {
+    let mut properties = Properties::from([("Service.Id", 5)]);
+    for index in 0..100 {
+        for text in ["(service.id=5)", "(Service.Id=5)", "(SERVICE.ID>4)"] {
+            assert!(
+                filter(text).matches(&properties),
+                "{text} with {index} more"
+            );
+        }
+        for text in ["(service.ix=*)", "(service.idx=*)", "(service.i=*)"] {
+            assert!(
+                !filter(text).matches(&properties),
+                "{text} with {index} more"
+            );
+        }
+        properties.insert(format!("service.{index:02}"), index);
+    }
+}
+
+#[test]
 fn numbers_are_compared_as_numbers() {
     check(
         "(key=0)",
