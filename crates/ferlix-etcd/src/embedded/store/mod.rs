@@ -63,7 +63,7 @@ pub(crate) struct Store {
     limits: Limits,
     /// The latest committed revision. An empty store is at 1.
     revision: i64,
-    /// The oldest revision that can be read; 0 while nothing was forgotten.
+    /// The oldest revision that can be read; -1, as in etcd, while nothing was forgotten.
     compacted: i64,
     /// Versions of each key, oldest first, never empty.
     keys: BTreeMap<Bytes, Vec<Arc<Version>>>,
@@ -109,7 +109,7 @@ impl Store {
             identity,
             limits,
             revision: 1,
-            compacted: 0,
+            compacted: -1,
             keys: BTreeMap::new(),
             log: VecDeque::new(),
             pending: Vec::new(),
@@ -321,7 +321,6 @@ impl Store {
         if revision > self.revision {
             return Err(Refusal::FutureRevision);
         }
-        // Nothing was ever compacted below 1, yet etcd refuses to compact there.
         if revision <= self.compacted {
             return Err(Refusal::Compacted);
         }

@@ -1,0 +1,509 @@
+//! Sessions on the embedded etcd, one fault after the other, in paused time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ferlix_etcd::embedded::EmbeddedEtcd;
+use ferlix_etcd::{Error, Session, SessionState, WriteOutcome};
+use tokio::time::Instant;
+
+use crate::memory::Network;
+use crate::records::{Counting, fixed};
+use crate::view::{View, eventually, status_is, text, watching};
+
+/// Two sessions, `a` with a record `one`, and what `b` sees of it.
+async fn pair(network: &Network) -> (Session, Session, View, Arc<Counting>) {
+    let (a, _) = network.session("a");
+    let (b, mut view) = network.session("b");
+    watching(&a).await;
+    watching(&b).await;
+    let record = Counting::new("one");
+    let put = a.put("one", record.clone()).await.unwrap();
+    assert!(matches!(put, WriteOutcome::Written { .. }), "{put:?}");
+    view.until_known("top/a/one", "one 1").await;
+    (a, b, view, record)
+}
+
+/// Lets paused time run until the lease was renewed so often.
+async fn renewals(session: &Session, count: u64) {
+    for wanted in 1..=count {
+        status_is(session, "the lease is renewed", |status| {
+            status.counts.renewals >= wanted
+        })
+        .await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_one_advertises_the_other_sees_until_it_is_taken_back() {
+    let (network, store) = Network::with_etcd();
+    let (a, b, mut view, _) = pair(&network).await;
+    assert_eq!(view.known["top/a"], "a");
+    a.put("one", fixed("other")).await.unwrap();
+    view.until_known("top/a/one", "other").await;
+    a.remove("one").await.unwrap();
+    view.until_gone("top/a/one").await;
+
+    a.put("two", fixed("2")).await.unwrap();
+    let status = a.status();
+    assert_eq!((status.advertised, status.pending), (1, 0));
+    a.close().await;
+    view.until_gone("top/a").await;
+    assert!(!view.known.contains_key("top/a/two"));
+    assert_eq!(a.status().state, SessionState::Closed);
+    assert!(matches!(a.put("x", fixed("")).await, Err(Error::Closed)));
+    b.close().await;
+    assert!(store.entries(b"").is_empty(), "{:?}", store.entries(b""));
+    assert!(store.leases().is_empty());
+    while view.take().await {}
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_etcd_that_is_away_at_the_start_is_waited_for() {
+    let network = Network::default();
+    let (a, mut view) = network.session("a");
+    let started = Instant::now();
+    let put = a.put("one", fixed("1")).await.unwrap();
+    assert_eq!(put, WriteOutcome::Queued);
+    assert!(started.elapsed() <= Duration::from_secs(4));
+    let status = a.status();
+    assert!(
+        matches!(status.last_error, Some(Error::Connect { .. })),
+        "{:?}",
+        status.last_error
+    );
+    assert_eq!(status.pending, 2, "the record and the session's own key");
+    assert!(
+        status.counts.attempts >= 6,
+        "the wait is capped at half a second: {:?}",
+        status.counts
+    );
+    network.start("etcd");
+    view.until_known("top/a/one", "1").await;
+    assert_eq!(
+        view.told[..2],
+        [
+            "connected etcd:2379",
+            "snapshot of 0, first, after an outage"
+        ]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_connection_keeps_the_lease_and_puts_nothing() {
+    let (network, store) = Network::with_etcd();
+    let (a, b, mut view, record) = pair(&network).await;
+    let before = a.status();
+    let leases = store.leases();
+    store.drop_connections();
+    status_is(&a, "a has recovered", |status| {
+        status.counts.resyncs == 2 && status.state == SessionState::Watching
+    })
+    .await;
+    watching(&b).await;
+    view.until("b has recovered", |view| {
+        view.told
+            .last()
+            .is_some_and(|told| told == "snapshot of 3, after an outage")
+    })
+    .await;
+    let after = a.status();
+    assert_eq!(after.lease_id, before.lease_id);
+    assert_eq!(store.leases(), leases);
+    assert_eq!(after.counts.puts, before.counts.puts);
+    assert_eq!(record.asked(), 1);
+    assert_eq!(view.known["top/a/one"], "one 1");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wiped_etcd_gets_everything_again_with_fresh_values() {
+    let (network, store) = Network::with_etcd();
+    let (a, b, mut view, record) = pair(&network).await;
+    let before = a.status();
+    assert!(before.revision > 1);
+    store.wipe();
+    view.until_known("top/a/one", "one 2").await;
+    view.until("both sessions are there", |view| {
+        view.known.contains_key("top/a") && view.known.contains_key("top/b")
+    })
+    .await;
+    assert_ne!(a.status().lease_id, before.lease_id);
+    assert_eq!(record.asked(), 2);
+    assert!(view.told.contains(&"disconnected".to_owned()));
+    assert_eq!(b.status().counts.recoveries, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_revoked_lease_is_replaced() {
+    let (network, store) = Network::with_etcd();
+    let (a, _b, mut view, record) = pair(&network).await;
+    let before = a.status().lease_id;
+    let revoked = Instant::now();
+    store.revoke_leases();
+    view.until_gone("top/a/one").await;
+    view.until("it is there again, with a fresh value", |view| {
+        view.known
+            .get("top/a/one")
+            .is_some_and(|value| value != "one 1")
+    })
+    .await;
+    // The deleted keys tell it, long before the next renewal.
+    assert!(revoked.elapsed() < Duration::from_secs(1));
+    let status = status_is(&a, "all is written", |status| status.pending == 0).await;
+    assert_ne!(status.lease_id, before);
+    assert_eq!(status.counts.leases, 2);
+    assert_eq!(view.known["top/a/one"], format!("one {}", record.asked()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn own_keys_that_somebody_deletes_or_overwrites_are_put_back() {
+    let (network, _store) = Network::with_etcd();
+    let (a, _b, mut view, _) = pair(&network).await;
+    let other = network.client().await;
+    other.delete(b"top/a/one").await.unwrap();
+    view.until_gone("top/a/one").await;
+    view.until_known("top/a/one", "one 2").await;
+    other.put(b"top/a/one", "mine".into(), 0).await.unwrap();
+    view.until_known("top/a/one", "mine").await;
+    view.until_known("top/a/one", "one 3").await;
+    other.delete(b"top/a").await.unwrap();
+    view.until_gone("top/a").await;
+    view.until_known("top/a", "a").await;
+    status_is(&a, "three were put back", |status| {
+        status.counts.restored == 3 && status.pending == 0
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fight_over_a_key_slows_down() {
+    let (network, store) = Network::with_etcd();
+    let (a, _b, mut view, record) = pair(&network).await;
+    let other = network.client().await;
+    let begun = Instant::now();
+    for round in 2..=12 {
+        other.delete(b"top/a/one").await.unwrap();
+        view.until_known("top/a/one", &format!("one {round}")).await;
+    }
+    assert!(
+        begun.elapsed() > Duration::from_secs(5),
+        "{:?}",
+        begun.elapsed()
+    );
+    assert_eq!(record.asked(), 12);
+    assert_eq!(a.status().counts.recoveries, 0);
+    assert_eq!(store.entries(b"top/a/").len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancelled_watch_is_begun_anew() {
+    let (network, store) = Network::with_etcd();
+    let (a, b, mut view, _) = pair(&network).await;
+    store.cancel_watches();
+    status_is(&b, "b has recovered", |status| {
+        status.counts.resyncs == 2 && status.state == SessionState::Watching
+    })
+    .await;
+    a.put("two", fixed("2")).await.unwrap();
+    view.until_known("top/a/two", "2").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_etcd_is_left_for_the_next_endpoint() {
+    let (network, _) = Network::with_etcd();
+    let second = network.start("second");
+    let (session, events) = network.session_with("a", |config| {
+        config.client = network.config(&["etcd", "second"]);
+    });
+    let mut view = View::new(events);
+    watching(&session).await;
+    assert_eq!(session.status().endpoint.unwrap(), "etcd:2379");
+    session.put("one", fixed("1")).await.unwrap();
+    let frozen = Instant::now();
+    network.freeze("etcd", true);
+    status_is(&session, "it watches the second", |status| {
+        status.endpoint.as_deref() == Some("second:2379")
+            && status.state == SessionState::Watching
+            && status.pending == 0
+    })
+    .await;
+    // The next renewal is due within 10 s, and its answer within 3 s.
+    assert!(
+        frozen.elapsed() < Duration::from_secs(15),
+        "{:?}",
+        frozen.elapsed()
+    );
+    assert_eq!(second.entries(b"top/a/one").len(), 1);
+    view.until("it was told", |view| {
+        view.told.contains(&"connected second:2379".to_owned())
+    })
+    .await;
+    // Sticky: that the first is back is no reason to go back.
+    network.freeze("etcd", false);
+    second.drop_connections();
+    status_is(&session, "it is back", |status| {
+        status.counts.resyncs == 3 && status.state == SessionState::Watching
+    })
+    .await;
+    assert_eq!(session.status().endpoint.unwrap(), "second:2379");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_watch_is_noticed_by_its_progress() {
+    let (network, _) = Network::with_etcd();
+    let (session, _events) = network.session_with("a", |config| {
+        // So long that no renewal can be what notices.
+        config.lease_ttl = Duration::from_secs(3600);
+    });
+    watching(&session).await;
+    let frozen = Instant::now();
+    network.freeze("etcd", true);
+    let lost = status_is(&session, "it is lost", |status| {
+        status.state == SessionState::Lost
+    })
+    .await;
+    assert!(
+        matches!(lost.last_error, Some(Error::Timeout { call: "watch", .. })),
+        "{:?}",
+        lost.last_error
+    );
+    assert!(frozen.elapsed() <= Duration::from_secs(14));
+    network.freeze("etcd", false);
+    watching(&session).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dead_first_endpoint_is_skipped() {
+    let (network, _) = Network::with_etcd();
+    let (session, _events) = network.session_with("a", |config| {
+        config.client = network.config(&["nowhere", "etcd"]);
+    });
+    let status = watching(&session).await;
+    assert_eq!(status.endpoint.unwrap(), "etcd:2379");
+    assert_eq!(status.counts.attempts, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_quiet_hour_changes_nothing() {
+    let (network, _) = Network::with_etcd();
+    let (a, _b, view, _) = pair(&network).await;
+    let before = a.status();
+    // A renewal each 10 s.
+    renewals(&a, 361).await;
+    let after = a.status();
+    assert!(before.since.elapsed() > Duration::from_secs(3590));
+    assert_eq!(after.since, before.since);
+    assert_eq!(after.counts.attempts, 1);
+    assert_eq!(after.lease_id, before.lease_id);
+    assert_eq!(view.known["top/a/one"], "one 1");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_long_keep_alive_interval_is_lowered() {
+    let (network, _) = Network::with_etcd();
+    let (session, _events) = network.session_with("a", |config| {
+        config.keepalive_interval = Some(Duration::from_secs(29));
+    });
+    let begun = watching(&session).await.since;
+    renewals(&session, 6).await;
+    let per_renewal = begun.elapsed() / 5;
+    assert!(
+        per_renewal > Duration::from_secs(14) && per_renewal < Duration::from_secs(16),
+        "{per_renewal:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bad_record_hurts_nobody_else() {
+    let (network, _) = Network::with_etcd();
+    let (a, _b, mut view, _) = pair(&network).await;
+    let large = a.put("large", fixed("x".repeat(2_000_000))).await;
+    assert!(
+        matches!(large, Err(Error::RequestTooLarge { .. })),
+        "{large:?}"
+    );
+    let panicking = a
+        .put(
+            "panicking",
+            Arc::new(|| -> Vec<u8> { panic!("on purpose") }),
+        )
+        .await;
+    assert!(
+        matches!(panicking, Err(Error::RecordPanicked { .. })),
+        "{panicking:?}"
+    );
+    for name in ["", "a/b", "\0"] {
+        let named = a.put(name, fixed("")).await;
+        assert!(matches!(named, Err(Error::Name { .. })), "{named:?}");
+    }
+    a.put("large", fixed("small")).await.unwrap();
+    view.until_known("top/a/large", "small").await;
+    let status = a.status();
+    assert_eq!((status.counts.refused, status.counts.recoveries), (2, 0));
+    a.remove("panicking").await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn keys_of_an_earlier_life_are_deleted_and_those_of_others_are_not() {
+    let (network, store) = Network::with_etcd();
+    let client = network.client().await;
+    for key in ["top/a/old", "top/a2/x", "top2/a/x", "top/other/x"] {
+        client.put(key.as_bytes(), "v".into(), 0).await.unwrap();
+    }
+    let (a, view) = network.session("a");
+    a.put("new", fixed("v")).await.unwrap();
+    let left = eventually("the old key is gone", || {
+        let keys: Vec<_> = store
+            .entries(b"")
+            .iter()
+            .map(|(key, _)| text(key))
+            .collect();
+        (!keys.contains(&"top/a/old".to_owned())).then_some(keys)
+    })
+    .await;
+    assert_eq!(
+        left,
+        ["top/a", "top/a/new", "top/a2/x", "top/other/x", "top2/a/x"]
+    );
+    assert!(view.known.is_empty(), "nothing was taken yet");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_consumer_that_sleeps_delays_only_itself() {
+    let (network, _) = Network::with_etcd();
+    let (session, events) = network.session_with("a", |_| {});
+    let watching_since = watching(&session).await.since;
+    let other = network.client().await;
+    for round in 0..20 {
+        for key in 0..100 {
+            let name = format!("top/o/{key}");
+            other
+                .put(name.as_bytes(), format!("{round}").into(), 0)
+                .await
+                .unwrap();
+        }
+    }
+    other.delete(b"top/o/7").await.unwrap();
+    status_is(&session, "all changes have arrived", |status| {
+        status.counts.events >= 2001
+    })
+    .await;
+    assert_eq!(session.status().since, watching_since);
+    let mut view = View::new(events);
+    view.until("all is known", |view| {
+        view.told
+            .last()
+            .is_some_and(|told| told == "delete top/o/7")
+    })
+    .await;
+    assert!(view.told.len() < 1300, "{}", view.told.len());
+    let values: Vec<_> = view.known.range("top/o/".to_owned()..).collect();
+    assert_eq!(values.len(), 99);
+    assert!(values.iter().all(|(_, value)| *value == "19"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_consumer_that_sleeps_through_an_overflow_gets_a_snapshot() {
+    let (network, _) = Network::with_etcd();
+    let (session, events) = network.session_with("a", |_| {});
+    watching(&session).await;
+    let other = network.client().await;
+    let large = bytes::Bytes::from(vec![b'x'; 1_400_000]);
+    for key in 0..60 {
+        let name = format!("top/o/{key:02}");
+        other.put(name.as_bytes(), large.clone(), 0).await.unwrap();
+    }
+    other.delete(b"top/o/07").await.unwrap();
+    status_is(&session, "all changes have arrived", |status| {
+        status.counts.events >= 61
+    })
+    .await;
+    let mut view = View::new(events);
+    view.until("all is known", |view| {
+        view.told
+            .last()
+            .is_some_and(|told| told == "snapshot of 60")
+    })
+    .await;
+    assert!(!view.known.contains_key("top/o/07"));
+    assert!(view.known.contains_key("top/o/59"));
+    other.put(b"top/o/07", "back".into(), 0).await.unwrap();
+    view.until_known("top/o/07", "back").await;
+    assert!(!view.told.contains(&"disconnected".to_owned()));
+    assert_eq!(session.status().counts.recoveries, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_etcd_that_is_full_is_read_and_written_when_there_is_room() {
+    let network = Network::default();
+    let store = network.start_with("etcd", EmbeddedEtcd::builder().memory_limit(4_000_000));
+    let other = network.client().await;
+    let mut filled = 0;
+    let full = loop {
+        let name = format!("top/o/{filled}");
+        match other
+            .put(name.as_bytes(), vec![b'x'; 1_000_000].into(), 0)
+            .await
+        {
+            Ok(_) => filled += 1,
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(full, Error::Unavailable { .. }), "{full:?}");
+    let (a, mut view) = network.session("a");
+    assert_eq!(
+        a.put("one", fixed("x".repeat(1_000_000))).await.unwrap(),
+        WriteOutcome::Queued
+    );
+    view.until("what is there is known", |view| {
+        view.known.contains_key("top/o/0")
+    })
+    .await;
+    other.delete(b"top/o/0").await.unwrap();
+    view.until("the record is written", |view| {
+        view.known.contains_key("top/a/one")
+    })
+    .await;
+    assert_eq!(a.status().counts.recoveries, 0);
+    assert!(store.entries(b"top/a").len() == 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_close_without_an_etcd_does_not_take_long() {
+    let (network, _) = Network::with_etcd();
+    let (a, _view) = network.session("a");
+    watching(&a).await;
+    network.freeze("etcd", true);
+    let begun = Instant::now();
+    a.close().await;
+    assert!(begun.elapsed() <= Duration::from_millis(5100));
+
+    let (b, _view) = network.session_with("b", |config| {
+        config.client = network.config(&["nowhere"]);
+    });
+    let begun = Instant::now();
+    b.close().await;
+    assert!(begun.elapsed() <= Duration::from_millis(100));
+    b.close().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_whose_last_handle_is_dropped_takes_its_keys_with_it() {
+    let (network, store) = Network::with_etcd();
+    let (a, mut view) = network.session("a");
+    a.put("one", fixed("1")).await.unwrap();
+    drop(a);
+    while view.take().await {}
+    assert!(store.entries(b"").is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_configuration_that_cannot_work_is_refused_at_once() {
+    let network = Network::default();
+    for endpoints in [vec![], vec!["a:b"], vec!["https://a"]] {
+        let mut config = ferlix_etcd::SessionConfig::new(network.config(&endpoints), "s");
+        config.top_key = "top".into();
+        let error = Session::start(config).unwrap_err();
+        assert!(matches!(error, Error::Config(_)), "{error:?}");
+    }
+}

@@ -1,0 +1,11 @@
+//! What a session and its client promise, through every fault that ends: on the embedded etcd over in-memory streams with
+//! paused time, and on the real etcd binaries that `FERLIX_TEST_ETCD` names (`:` between them).
+
+mod client;
+mod faults;
+mod memory;
+mod process;
+mod real;
+mod real_secured;
+mod records;
+mod view;

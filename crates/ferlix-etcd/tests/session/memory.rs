@@ -1,0 +1,126 @@
+//! A network in memory: embedded etcds by host name, which may be away, and whose connections may freeze.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use ferlix_etcd::embedded::{EmbeddedEtcd, EmbeddedEtcdBuilder, EmbeddedStore};
+use ferlix_etcd::{
+    Client, Dial, DialFuture, Dialed, EtcdConfig, Session, SessionConfig, SessionEvents,
+};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf};
+use tokio::sync::watch;
+
+use crate::view::View;
+
+/// One etcd in the network.
+#[derive(Debug)]
+struct Host {
+    etcd: Arc<EmbeddedEtcd>,
+    frozen: watch::Sender<bool>,
+}
+
+/// The network; clones are the same.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Network {
+    hosts: Arc<Mutex<BTreeMap<String, Host>>>,
+}
+
+impl Network {
+    /// A network with one etcd, `etcd`.
+    pub(crate) fn with_etcd() -> (Self, EmbeddedStore) {
+        let network = Self::default();
+        let store = network.start("etcd");
+        (network, store)
+    }
+
+    /// Starts an empty etcd.
+    pub(crate) fn start(&self, host: &str) -> EmbeddedStore {
+        self.start_with(host, EmbeddedEtcd::builder())
+    }
+
+    /// Starts an empty etcd with these settings.
+    pub(crate) fn start_with(&self, host: &str, builder: EmbeddedEtcdBuilder) -> EmbeddedStore {
+        let etcd = builder.seed(1).in_memory();
+        let store = etcd.store();
+        let host_entry = Host {
+            etcd: Arc::new(etcd),
+            frozen: watch::Sender::new(false),
+        };
+        let mut hosts = self.hosts.lock().unwrap();
+        hosts.insert(host.into(), host_entry);
+        store
+    }
+
+    /// Holds back every byte from and to an etcd, or lets them pass again.
+    pub(crate) fn freeze(&self, host: &str, frozen: bool) {
+        self.hosts.lock().unwrap()[host].frozen.send_replace(frozen);
+    }
+
+    /// How to reach these hosts.
+    pub(crate) fn config(&self, hosts: &[&str]) -> EtcdConfig {
+        let mut config = EtcdConfig::new(hosts.iter().copied());
+        config.dial = Arc::new(self.clone());
+        config
+    }
+
+    pub(crate) async fn client(&self) -> Client {
+        Client::connect(self.config(&["etcd"])).await.unwrap()
+    }
+
+    /// A session on `etcd` with the top key `top`.
+    pub(crate) fn session(&self, id: &str) -> (Session, View) {
+        let (session, events) = self.session_with(id, |_| {});
+        (session, View::new(events))
+    }
+
+    pub(crate) fn session_with(
+        &self,
+        id: &str,
+        change: impl FnOnce(&mut SessionConfig),
+    ) -> (Session, SessionEvents) {
+        let mut config = SessionConfig::new(self.config(&["etcd"]), id);
+        config.top_key = "top".into();
+        config.jitter_seed = Some(1);
+        change(&mut config);
+        Session::start(config).unwrap()
+    }
+}
+
+impl Dial for Network {
+    fn dial<'a>(&'a self, host: &'a str, _port: u16) -> DialFuture<'a> {
+        let found = self
+            .hosts
+            .lock()
+            .unwrap()
+            .get(host)
+            .map(|host| (Arc::clone(&host.etcd), host.frozen.subscribe()));
+        Box::pin(async move {
+            let (etcd, frozen) =
+                found.ok_or_else(|| io::Error::from(io::ErrorKind::ConnectionRefused))?;
+            let (ours, theirs) = tokio::io::duplex(64 * 1024);
+            let server = etcd.connect().await?;
+            let (from_server, to_server) = tokio::io::split(server);
+            let (from_client, to_client) = tokio::io::split(theirs);
+            tokio::spawn(carry(from_client, to_server, frozen.clone()));
+            tokio::spawn(carry(from_server, to_client, frozen));
+            Ok(Dialed::new(ours, None))
+        })
+    }
+}
+
+async fn carry(
+    mut from: ReadHalf<DuplexStream>,
+    mut to: WriteHalf<DuplexStream>,
+    mut frozen: watch::Receiver<bool>,
+) {
+    let mut buffer = vec![0; 16 * 1024];
+    while let Ok(count) = from.read(&mut buffer).await {
+        // The sender is gone when the host is, and then nothing holds back the end.
+        let _ = frozen.wait_for(|frozen| !frozen).await;
+        if count == 0 || to.write_all(&buffer[..count]).await.is_err() {
+            break;
+        }
+    }
+    let _ = to.shutdown().await;
+}
