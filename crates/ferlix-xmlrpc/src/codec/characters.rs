@@ -1,0 +1,145 @@
+//! Which characters XML 1.0 can hold, and how a text is escaped.
+
+/// Whether XML 1.0 can hold the character (production `Char`).
+pub(super) fn is_allowed(character: char) -> bool {
+    matches!(character, '\t' | '\n' | '\r' | ' '..='\u{FFFD}' | '\u{10000}'..)
+}
+
+/// What XML calls white space (production `S`).
+pub(super) fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
+}
+
+/// Whether the text is white space only, or empty.
+pub(super) fn is_blank(text: &str) -> bool {
+    text.bytes().all(is_space)
+}
+
+/// The text without white space around it.
+pub(super) fn trim(text: &str) -> &str {
+    text.trim_matches([' ', '\t', '\n', '\r'])
+}
+
+/// What a byte of a text means to the writer.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Class {
+    /// Copied.
+    Plain,
+    /// Written as a reference.
+    Escaped,
+    /// Not for XML.
+    Forbidden,
+    /// The first byte of U+F000 to U+FFFF, of which XML lacks the last two.
+    Suspect,
+}
+
+const CLASSES: [Class; 256] = {
+    let mut classes = [Class::Plain; 256];
+    let mut byte = 0;
+    while byte < 0x20 {
+        classes[byte] = Class::Forbidden;
+        byte += 1;
+    }
+    classes[b'\t' as usize] = Class::Plain;
+    classes[b'\n' as usize] = Class::Plain;
+    // A reader turns a bare carriage return into a line feed.
+    classes[b'\r' as usize] = Class::Escaped;
+    classes[b'&' as usize] = Class::Escaped;
+    classes[b'<' as usize] = Class::Escaped;
+    classes[b'>' as usize] = Class::Escaped;
+    classes[0xEF] = Class::Suspect;
+    classes
+};
+
+/// Where the first character is that XML cannot hold, in bytes, with the character.
+pub(super) fn forbidden(text: &str) -> Option<(usize, char)> {
+    let bytes = text.as_bytes();
+    let suspicious = |chunk: &[u8]| {
+        chunk.iter().fold(false, |found, &byte| {
+            found | (byte == 0xEF) | ((byte < 0x20) & !is_space(byte))
+        })
+    };
+    // Whole chunks without an early exit, which the compiler turns into vector instructions; looked at closer only when one is suspect.
+    let first = bytes.chunks(256).position(suspicious)?;
+    let mut start = first * 256;
+    while !text.is_char_boundary(start) {
+        start -= 1;
+    }
+    text[start..]
+        .char_indices()
+        .find(|&(_, character)| !is_allowed(character))
+        .map(|(index, character)| (start + index, character))
+}
+
+/// Appends a text, escaped.
+///
+/// # Errors
+/// The first character that XML cannot hold, and where it is in the text; what was appended before stays.
+pub(super) fn escape(text: &str, out: &mut String) -> Result<(), (usize, char)> {
+    let bytes = text.as_bytes();
+    let mut done = 0;
+    for (index, &byte) in bytes.iter().enumerate() {
+        let reference = match CLASSES[usize::from(byte)] {
+            Class::Plain => continue,
+            Class::Suspect => match bytes.get(index + 1..index + 3) {
+                Some([0xBF, 0xBE | 0xBF]) => return Err((index, first_character(text, index))),
+                _ => continue,
+            },
+            Class::Forbidden => return Err((index, first_character(text, index))),
+            Class::Escaped => match byte {
+                b'&' => "&amp;",
+                b'<' => "&lt;",
+                b'>' => "&gt;",
+                _ => "&#13;",
+            },
+        };
+        out.push_str(&text[done..index]);
+        out.push_str(reference);
+        done = index + 1;
+    }
+    out.push_str(&text[done..]);
+    Ok(())
+}
+
+fn first_character(text: &str, index: usize) -> char {
+    text[index..]
+        .chars()
+        .next()
+        .unwrap_or(char::REPLACEMENT_CHARACTER)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_character_is_allowed_or_found() {
+        for character in '\0'..=char::MAX {
+            let text = format!("a{character}b");
+            let mut out = String::new();
+            if is_allowed(character) {
+                assert_eq!(forbidden(&text), None);
+                assert_eq!(escape(&text, &mut out), Ok(()));
+            } else {
+                assert_eq!(forbidden(&text), Some((1, character)));
+                assert_eq!(escape(&text, &mut out), Err((1, character)));
+            }
+        }
+    }
+
+    #[test]
+    fn a_forbidden_character_is_found_beyond_the_first_chunk() {
+        let text = format!("{}é\u{1}", "é".repeat(700));
+        assert_eq!(forbidden(&text), Some((1402, '\u{1}')));
+        let text = format!("{}\u{FFFE}", "x".repeat(255));
+        assert_eq!(forbidden(&text), Some((255, '\u{FFFE}')));
+        assert_eq!(forbidden(&"\u{F8FF}".repeat(300)), None);
+    }
+
+    #[test]
+    fn markup_and_carriage_returns_are_escaped() {
+        let mut out = String::new();
+        assert_eq!(escape("a<&>\r\n\"é", &mut out), Ok(()));
+        assert_eq!(out, "a&lt;&amp;&gt;&#13;\n\"é");
+    }
+}
