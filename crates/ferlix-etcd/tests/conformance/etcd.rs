@@ -240,6 +240,12 @@ impl Watches {
         soon("a response of the watch", self.responses.message()).await
     }
 
+    /// Waits as long as that, for cases in paused time.
+    pub(crate) async fn next_within(&mut self, limit: Duration) -> WatchResponse {
+        let response = timeout(limit, self.responses.message()).await;
+        response.expect("a response of the watch").unwrap().unwrap()
+    }
+
     pub(crate) async fn next(&mut self) -> WatchResponse {
         self.try_next().await.unwrap().unwrap()
     }

@@ -209,6 +209,29 @@ async fn a_cancelled_watch_is_begun_anew() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_compaction_between_two_pages_begins_the_read_anew() {
+    let (network, store) = Network::with_etcd();
+    let other = network.client().await;
+    for key in 0..50 {
+        let name = format!("top/o/{key:02}");
+        other.put(name.as_bytes(), "v".into(), 0).await.unwrap();
+    }
+    let (session, events) = network.session_with("a", |config| config.client.page_size = 1);
+    let mut view = View::new(events);
+    while session.status().counts.attempts < 3 {
+        other.put(b"top/o/changes", "v".into(), 0).await.unwrap();
+        store.compact();
+    }
+    assert!(
+        matches!(session.status().last_error, Some(Error::Compacted { .. })),
+        "{:?}",
+        session.status().last_error
+    );
+    view.until("all is known", |view| view.known.len() >= 51)
+        .await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_silent_etcd_is_left_for_the_next_endpoint() {
     let (network, _) = Network::with_etcd();
     let second = network.start("second");
