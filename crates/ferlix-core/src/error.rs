@@ -106,3 +106,23 @@ impl From<ComponentError> for Error {
         Self::Component(Box::new(error))
     }
 }
+
+/// An error and its causes in one line, each said once: for a log line, a shell or a person.
+///
+/// ```
+/// let error = ferlix_core::filter::Filter::parse("(a=1").unwrap_err();
+/// assert_eq!(ferlix_core::error_chain(&error), error.to_string());
+/// ```
+#[must_use]
+pub fn error_chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut message = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let text = error.to_string();
+        if !message.contains(&text) {
+            message = format!("{message}: {text}");
+        }
+        cause = error.source();
+    }
+    message
+}

@@ -10,6 +10,8 @@
 //!
 //! Deliberately absent: anything that opens a socket or a file. No lock is held while user code runs.
 
+// The macros' output names this crate by its name, here too.
+#[allow(unused_extern_crates, reason = "only the output of macros uses it")]
 extern crate self as ferlix_core;
 
 pub mod command;
@@ -21,7 +23,7 @@ pub mod property;
 pub mod registry;
 pub mod service;
 
-pub use error::Error;
+pub use error::{Error, error_chain};
 
 /// What the macros' output names; not for direct use.
 #[doc(hidden)]

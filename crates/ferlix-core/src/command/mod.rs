@@ -74,18 +74,9 @@ pub enum CommandError {
 impl CommandError {
     /// An error of a kind, with its chain of causes in one line.
     pub fn new(kind: &str, error: &(dyn std::error::Error + 'static)) -> Self {
-        let mut message = error.to_string();
-        let mut cause = error.source();
-        while let Some(error) = cause {
-            let text = error.to_string();
-            if !message.contains(&text) {
-                message = format!("{message}: {text}");
-            }
-            cause = error.source();
-        }
         Self::Error {
             kind: kind.to_owned(),
-            message,
+            message: crate::error_chain(error),
         }
     }
 }

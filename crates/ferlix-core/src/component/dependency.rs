@@ -64,7 +64,7 @@ impl Dependency {
         match added {
             Ok(listener) => self.listener = Some(listener),
             Err(error) => {
-                tracing::error!(component = %instance.name, field = field.name, %error, "the field cannot be injected")
+                tracing::error!(component = %instance.name, field = field.name, %error, "the field cannot be injected");
             }
         }
         for reference in instance
@@ -110,11 +110,16 @@ impl Dependency {
             DependencyKind::Best => best().map(|one| vec![one.clone()]),
             DependencyKind::Optional => Some(kept().or_else(best).into_iter().cloned().collect()),
             DependencyKind::Many => {
-                let mut all: Vec<ServiceRef> = self.candidates.values().cloned().collect();
-                all.sort();
-                (all.len() >= field.minimum).then_some(all)
+                (self.candidates.len() >= field.minimum).then(|| self.candidates())
             }
         }
+    }
+
+    /// Every service that fits, best first.
+    pub(super) fn candidates(&self) -> Vec<ServiceRef> {
+        let mut all: Vec<ServiceRef> = self.candidates.values().cloned().collect();
+        all.sort();
+        all
     }
 
     /// Whether the field has exactly these, in this order.

@@ -93,22 +93,17 @@ pub struct InstanceDetails {
 pub struct DependencyDetails {
     /// What the factory says of it.
     pub requirement: RequirementDetails,
-    /// The services that it has, best first.
+    /// The services that it has, or would have once the others are there, best first.
     pub bindings: Vec<ServiceRef>,
+    /// Whether these are enough.
+    pub satisfied: bool,
 }
 
 impl InstanceDetails {
     /// The required specifications that are missing, which is why the instance is INVALID.
     #[must_use]
     pub fn missing(&self) -> Vec<&'static str> {
-        let unmet = self
-            .dependencies
-            .iter()
-            .filter(|one| !one.requirement.optional && one.bindings.is_empty());
-        if self.state == ComponentState::Invalid {
-            unmet.map(|one| one.requirement.specification).collect()
-        } else {
-            Vec::new()
-        }
+        let unmet = self.dependencies.iter().filter(|one| !one.satisfied);
+        unmet.map(|one| one.requirement.specification).collect()
     }
 }

@@ -92,7 +92,8 @@ pub(super) struct Seen {
     pub(super) cause: Option<Arc<ComponentError>>,
     pub(super) properties: Arc<Properties>,
     pub(super) registration: Option<ServiceRegistration>,
-    pub(super) bindings: Vec<Vec<ServiceRef>>,
+    /// For each dependency, what it has and whether that is enough.
+    pub(super) bindings: Vec<(Vec<ServiceRef>, bool)>,
 }
 
 impl Instance {
@@ -107,7 +108,7 @@ impl Instance {
     ) -> Self {
         let core = Core::new(&factory, given);
         let seen = Seen {
-            bindings: vec![Vec::new(); factory.dependencies.len()],
+            bindings: vec![(Vec::new(), false); factory.dependencies.len()],
             ..Seen::default()
         };
         Self {

@@ -211,7 +211,11 @@ impl ComponentManager {
     pub fn instance(&self, name: &str) -> Option<InstanceDetails> {
         let instance = self.find(name).ok()?;
         let seen = instance.seen();
-        let fields = instance.factory.dependencies.iter().zip(&seen.bindings);
+        let fields = instance
+            .factory
+            .dependencies
+            .iter()
+            .zip(seen.bindings.iter().cloned());
         Some(InstanceDetails {
             name: Arc::clone(&instance.name),
             factory: instance.factory.name,
@@ -223,9 +227,10 @@ impl ComponentManager {
                 .as_ref()
                 .map(|registration| registration.reference().clone()),
             dependencies: fields
-                .map(|(field, bindings)| DependencyDetails {
+                .map(|(field, (bindings, satisfied))| DependencyDetails {
                     requirement: requirement(field),
-                    bindings: bindings.clone(),
+                    bindings,
+                    satisfied,
                 })
                 .collect(),
             properties: Arc::clone(&seen.properties),
@@ -262,7 +267,7 @@ impl ComponentManager {
             };
             match taken {
                 Some(holder) => {
-                    tracing::error!(factory = name, %holder, "the factory is left out: its name is taken")
+                    tracing::error!(factory = name, %holder, "the factory is left out: its name is taken");
                 }
                 None => declared.extend(
                     factory

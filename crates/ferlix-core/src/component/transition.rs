@@ -154,7 +154,20 @@ async fn service_changed(
         .bound
         .iter()
         .any(|bound| bound.reference == *reference);
-    core.dependencies[index].refresh(field, reference);
+    // Every field that may want it looks at once: built between the looks, the object would get what is gone already.
+    for (dependency, field) in core
+        .dependencies
+        .iter_mut()
+        .zip(&instance.factory.dependencies)
+    {
+        if reference
+            .specifications()
+            .iter()
+            .any(|name| &**name == field.specification)
+        {
+            dependency.refresh(field, reference);
+        }
+    }
     evaluate(instance, core).await;
     let is_bound = core.dependencies[index]
         .bound
@@ -225,7 +238,10 @@ async fn evaluate(instance: &Arc<Instance>, core: &mut Core) {
             .map(|(dependency, field)| dependency.wanted(field))
             .collect();
         match (wanted, core.built.is_some()) {
-            (None, false) => return,
+            (None, false) => {
+                show_bindings(instance, core);
+                return;
+            }
             (None, true) => tear_down(instance, core).await,
             (Some(wanted), false) => {
                 if let Err(cause) = build(instance, core, &wanted).await {
@@ -291,7 +307,10 @@ async fn build(
     {
         let mut seen = instance.seen();
         seen.state = ComponentState::Validating;
-        seen.bindings = wanted.to_vec();
+        seen.bindings = wanted
+            .iter()
+            .map(|services| (services.clone(), true))
+            .collect();
     }
     for (field, services) in factory.dependencies.iter().zip(wanted) {
         for reference in services {
@@ -394,8 +413,19 @@ async fn rebind(
             .await?;
         }
     }
-    instance.seen().bindings = wanted.to_vec();
+    show_bindings(instance, core);
     Ok(())
+}
+
+/// Lets others see what the fields have, and what they lack.
+fn show_bindings(instance: &Instance, core: &Core) {
+    let fields = core.dependencies.iter().zip(&instance.factory.dependencies);
+    let bindings = fields.map(|(dependency, field)| match dependency.wanted(field) {
+        Some(services) => (services, true),
+        None => (dependency.candidates(), false),
+    });
+    let bindings = bindings.collect();
+    instance.seen().bindings = bindings;
 }
 
 /// Unpublish, invalidate, unbind…, drop. What fails here is logged: the instance goes down all the same.
@@ -439,7 +469,7 @@ async fn tear_down(instance: &Arc<Instance>, core: &mut Core) {
             );
         }
     }
-    instance.seen().bindings.iter_mut().for_each(Vec::clear);
+    show_bindings(instance, core);
     tracing::debug!(component = %instance.name, "INVALID");
     let Built { object, .. } = built;
     if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(object))) {
@@ -458,11 +488,10 @@ async fn fail(instance: &Arc<Instance>, core: &mut Core, cause: ComponentError) 
     }
     core.failures += 1;
     let pause = instance.factory.retry.pause(&instance.name, core.failures);
-    let error = crate::command::CommandError::new("", &cause).to_string();
-    let error = error.trim_start_matches(": ");
+    let error = crate::error_chain(&cause);
     match pause {
         Some(pause) => {
-            tracing::error!(component = %instance.name, ?pause, "ERRONEOUS: {error}; it is tried again after a pause")
+            tracing::error!(component = %instance.name, ?pause, "ERRONEOUS: {error}; it is tried again after a pause");
         }
         None => tracing::error!(component = %instance.name, "ERRONEOUS: {error}"),
     }

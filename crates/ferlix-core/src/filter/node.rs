@@ -88,32 +88,18 @@ impl Node {
 
     pub(super) fn matches(&self, properties: &Properties) -> bool {
         match self {
-            Self::Test(test) => {
-                find(properties, &test.key).is_some_and(|value| match &test.check {
+            Self::Test(test) => properties
+                .get(&test.key)
+                .is_some_and(|value| match &test.check {
                     Check::Compare(comparison, operand) => operand.accepts(*comparison, value),
                     Check::Present => !matches!(value, Value::Null),
                     Check::Substring(pattern) => pattern.accepts(value),
-                })
-            }
+                }),
             Self::All(children) => children.iter().all(|child| child.matches(properties)),
             Self::Any(children) => children.iter().any(|child| child.matches(properties)),
             Self::Not(child) => !child.matches(properties),
         }
     }
-}
-
-/// The same as [`Properties::get`]: most maps are small and most keys differ in length, so that going through all of
-/// them is faster than a binary search, which reads the beginnings that keys share.
-fn find<'a>(properties: &'a Properties, key: &str) -> Option<&'a Value> {
-    /// Below this many entries going through all was measured to be no slower on average (1, 8 and 28 entries).
-    const LARGE: usize = 32;
-    if properties.len() >= LARGE {
-        return properties.get(key);
-    }
-    properties
-        .iter()
-        .find(|(other, _)| *other == key || other.eq_ignore_ascii_case(key))
-        .map(|(_, value)| value)
 }
 
 /// Drops the later ones of equal children; one child stands for itself.

@@ -34,7 +34,17 @@ impl Properties {
     /// The value of a key, whatever the key's case.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&Value> {
-        self.position(key).ok().map(|index| &self.entries[index].1)
+        // Most maps are small and most keys differ in length: going through all is faster than a binary search, which
+        // reads the beginnings that keys share. Measured to be no slower on average below this many entries.
+        const LARGE: usize = 32;
+        if self.entries.len() >= LARGE {
+            return self.position(key).ok().map(|index| &self.entries[index].1);
+        }
+        let same = |other: &str| other == key || other.eq_ignore_ascii_case(key);
+        self.entries
+            .iter()
+            .find(|(other, _)| same(other))
+            .map(|(_, value)| value)
     }
 
     /// The text of a key, if there is one and it is a string.
@@ -52,7 +62,7 @@ impl Properties {
     /// Whether the key is there.
     #[must_use]
     pub fn contains(&self, key: &str) -> bool {
-        self.position(key).is_ok()
+        self.get(key).is_some()
     }
 
     /// Sets a key and returns the value it had. The key's case becomes that of the last one who set it.

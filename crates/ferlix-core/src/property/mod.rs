@@ -9,6 +9,6 @@ pub mod keys;
 mod map;
 mod value;
 
-pub use convert::{FromValue, IntoValue, ValueError};
+pub use convert::{Element, FromValue, IntoValue, ValueError};
 pub use map::Properties;
 pub use value::{DateTime, Value};

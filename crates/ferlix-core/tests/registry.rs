@@ -1,0 +1,328 @@
+//! The service registry from outside: order, properties, events, hooks, departures.
+
+use std::sync::{Arc, Mutex};
+
+use ferlix_core::Error;
+use ferlix_core::filter::Filter;
+use ferlix_core::framework::{BundleContext, Framework};
+use ferlix_core::property::{Properties, Value};
+use ferlix_core::registry::{
+    EventListenerHook, ListenerSet, ServiceEvent, ServiceEventKind, ServiceObject,
+};
+use ferlix_core::service::{Interface, Service};
+
+trait Greeter: Send + Sync {
+    fn greet(&self) -> String;
+}
+
+impl Service for dyn Greeter {
+    fn interface() -> &'static Interface {
+        static INTERFACE: Interface = Interface::local("test.greeter");
+        &INTERFACE
+    }
+}
+
+trait Counter: Send + Sync {
+    fn count(&self) -> usize;
+}
+
+impl Service for dyn Counter {
+    fn interface() -> &'static Interface {
+        static INTERFACE: Interface = Interface::local("test.counter");
+        &INTERFACE
+    }
+}
+
+struct Named(&'static str);
+
+impl Greeter for Named {
+    fn greet(&self) -> String {
+        format!("I am {}", self.0)
+    }
+}
+
+impl Counter for Named {
+    fn count(&self) -> usize {
+        self.0.len()
+    }
+}
+
+async fn started() -> (Framework, BundleContext) {
+    let framework = Framework::builder().start().await.unwrap();
+    let context = framework.context();
+    (framework, context)
+}
+
+fn greeter(name: &'static str) -> Arc<dyn Greeter> {
+    Arc::new(Named(name))
+}
+
+type Log = Arc<Mutex<Vec<String>>>;
+
+fn listen(context: &BundleContext, filter: Option<&str>, log: &Log) {
+    let log = Arc::clone(log);
+    let filter = filter.map(|text| Filter::parse(text).unwrap());
+    let listener =
+        move |event: &ServiceEvent| log.lock().unwrap().push(format!("{:?}", event.kind));
+    context
+        .add_service_listener(Some("test.greeter"), filter, listener)
+        .unwrap();
+}
+
+fn taken(log: &Log) -> Vec<String> {
+    std::mem::take(&mut *log.lock().unwrap())
+}
+
+#[tokio::test]
+async fn the_best_ranked_is_found_first_and_ids_are_never_reused() {
+    let (framework, context) = started().await;
+    let low = context.register(greeter("low"), Properties::new()).unwrap();
+    let high = context
+        .register(greeter("high"), Properties::from([("service.ranking", 5)]))
+        .unwrap();
+    assert_eq!(
+        context.service::<dyn Greeter>(None).unwrap().greet(),
+        "I am high"
+    );
+    low.set_properties(&Properties::from([("service.ranking", 9)]))
+        .unwrap();
+    assert_eq!(
+        context.service::<dyn Greeter>(None).unwrap().greet(),
+        "I am low"
+    );
+    let order: Vec<u64> = context
+        .references(Some("test.greeter"), None)
+        .iter()
+        .map(|one| one.id())
+        .collect();
+    assert_eq!(order, [low.reference().id(), high.reference().id()]);
+    let last = high.reference().id();
+    high.unregister().await.unwrap();
+    let next = context
+        .register(greeter("next"), Properties::new())
+        .unwrap();
+    assert!(next.reference().id() > last);
+    assert!(matches!(
+        high.unregister().await,
+        Err(Error::Unregistered { .. })
+    ));
+    assert!(matches!(
+        high.set_properties(&Properties::new()),
+        Err(Error::Unregistered { .. })
+    ));
+    framework.stop().await.unwrap();
+    assert!(!next.reference().is_registered());
+}
+
+#[tokio::test]
+async fn one_object_under_two_interfaces() {
+    let (_framework, context) = started().await;
+    let object = Arc::new(Named("both"));
+    let object = ServiceObject::new::<dyn Greeter>(object.clone()).and::<dyn Counter>(object);
+    let registration = context.register_object(object, Properties::new()).unwrap();
+    let counter = context.service::<dyn Counter>(None).unwrap();
+    assert_eq!(counter.count(), 4);
+    let text = registration.reference().to_string();
+    let id = registration.reference().id();
+    assert_eq!(
+        text,
+        format!("ServiceReference(ID={id}, Bundle=0, Specs=['test.greeter', 'test.counter'])")
+    );
+    assert_eq!(registration.reference().using_bundles(), [0]);
+    drop(counter);
+    assert!(registration.reference().using_bundles().is_empty());
+}
+
+#[tokio::test]
+async fn reserved_properties_stay_and_others_come_and_go() {
+    let (_framework, context) = started().await;
+    let log = Log::default();
+    listen(&context, None, &log);
+    let given = Properties::from([
+        ("objectClass", Value::from("forged")),
+        ("service.id", 99.into()),
+        ("a", 1.into()),
+    ]);
+    let registration = context.register(greeter("x"), given).unwrap();
+    let properties = registration.reference().properties();
+    assert_eq!(properties.texts("objectClass"), ["test.greeter"]);
+    assert_ne!(properties.get("service.id").unwrap().as_i64(), Some(99));
+    registration
+        .set_properties(&Properties::from([("SERVICE.BUNDLEID", 7), ("a", 1)]))
+        .unwrap();
+    registration
+        .remove_properties(&["a", "objectClass"])
+        .unwrap();
+    let properties = registration.reference().properties();
+    assert!(!properties.contains("a"));
+    assert_eq!(
+        properties.get("service.bundleid").unwrap().as_i64(),
+        Some(0)
+    );
+    assert_eq!(
+        taken(&log),
+        ["Registered", "Modified"],
+        "an equal set makes no event"
+    );
+}
+
+#[tokio::test]
+async fn a_filter_sees_a_change_as_end_of_match() {
+    let (_framework, context) = started().await;
+    let log = Log::default();
+    listen(&context, Some("(color=red)"), &log);
+    let registration = context
+        .register(greeter("x"), Properties::from([("color", "red")]))
+        .unwrap();
+    registration
+        .set_properties(&Properties::from([("color", "blue")]))
+        .unwrap();
+    registration
+        .set_properties(&Properties::from([("color", "green")]))
+        .unwrap();
+    registration
+        .set_properties(&Properties::from([("color", "red")]))
+        .unwrap();
+    registration.unregister().await.unwrap();
+    assert_eq!(
+        taken(&log),
+        [
+            "Registered",
+            "ModifiedEndMatch",
+            "Modified",
+            "Unregistering"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_departing_service_can_be_used_while_its_listeners_run_and_not_after() {
+    let (_framework, context) = started().await;
+    let seen = Log::default();
+    let log = Arc::clone(&seen);
+    let inner = context.clone();
+    let listener = move |event: &ServiceEvent| {
+        if event.kind == ServiceEventKind::Unregistering {
+            let found = inner.service::<dyn Greeter>(None).is_some();
+            let got = inner
+                .get::<dyn Greeter>(&event.reference)
+                .map(|service| service.greet());
+            log.lock().unwrap().push(format!("{found} {got:?}"));
+        }
+    };
+    context
+        .add_service_listener(Some("test.greeter"), None, listener)
+        .unwrap();
+    let registration = context.register(greeter("x"), Properties::new()).unwrap();
+    let reference = registration.reference().clone();
+    registration.unregister().await.unwrap();
+    assert_eq!(taken(&seen), ["false Some(\"I am x\")"]);
+    assert!(context.get::<dyn Greeter>(&reference).is_none());
+}
+
+struct Keeper(Log);
+
+impl EventListenerHook for Keeper {
+    fn event(&self, event: &ServiceEvent, listeners: &mut ListenerSet) {
+        self.0.lock().unwrap().push(format!(
+            "hook {:?} {}",
+            event.kind,
+            listeners.iter().count()
+        ));
+        listeners.retain(|_| false);
+    }
+}
+
+#[tokio::test]
+async fn a_hook_sees_events_first_and_can_keep_them_from_listeners() {
+    let (_framework, context) = started().await;
+    let log = Log::default();
+    listen(&context, None, &log);
+    let hook: Arc<dyn EventListenerHook> = Arc::new(Keeper(Arc::clone(&log)));
+    let hook = context.register(hook, Properties::new()).unwrap();
+    assert!(taken(&log).is_empty(), "a hook does not see itself");
+    context.register(greeter("x"), Properties::new()).unwrap();
+    assert_eq!(taken(&log), ["hook Registered 1"]);
+    hook.unregister().await.unwrap();
+    context.register(greeter("y"), Properties::new()).unwrap();
+    assert_eq!(taken(&log), ["Registered"]);
+}
+
+#[tokio::test]
+async fn a_panicking_listener_hurts_nobody_and_events_caused_by_events_keep_their_order() {
+    let (_framework, context) = started().await;
+    let log = Log::default();
+    context
+        .add_service_listener(Some("test.greeter"), None, |_| panic!("on purpose"))
+        .unwrap();
+    let registration = Arc::new(Mutex::new(
+        None::<ferlix_core::registry::ServiceRegistration>,
+    ));
+    let (inner, other) = (context.clone(), Arc::clone(&registration));
+    let listener = move |event: &ServiceEvent| {
+        if event.kind == ServiceEventKind::Registered {
+            let registered = inner.reference_by_id(event.reference.id());
+            assert!(registered.is_some());
+        } else if let Some(registration) = other.lock().unwrap().clone()
+            && event.properties.get("n").and_then(Value::as_i64) == Some(1)
+        {
+            registration
+                .set_properties(&Properties::from([("n", 2)]))
+                .unwrap();
+        }
+    };
+    context
+        .add_service_listener(Some("test.greeter"), None, listener)
+        .unwrap();
+    let values = Arc::clone(&log);
+    let last = move |event: &ServiceEvent| {
+        values
+            .lock()
+            .unwrap()
+            .push(format!("{:?}", event.properties.get("n")))
+    };
+    context
+        .add_service_listener(Some("test.greeter"), None, last)
+        .unwrap();
+    let made = context.register(greeter("x"), Properties::new()).unwrap();
+    *registration.lock().unwrap() = Some(made.clone());
+    made.set_properties(&Properties::from([("n", 1)])).unwrap();
+    assert_eq!(taken(&log), ["None", "Some(Int(1))", "Some(Int(2))"]);
+}
+
+#[tokio::test]
+async fn hostile_names_are_refused_everywhere() {
+    let (_framework, context) = started().await;
+    struct Nobody;
+    impl ferlix_core::service::Caller for Nobody {
+        fn call(
+            &self,
+            method: &str,
+            _: Vec<Value>,
+        ) -> std::pin::Pin<
+            Box<dyn Future<Output = Result<Value, ferlix_core::service::CallError>> + Send>,
+        > {
+            let method = method.to_owned();
+            Box::pin(async move { Err(ferlix_core::service::CallError::UnknownMethod { method }) })
+        }
+    }
+    for name in ["", " ", " a", "a)(b", "a*", "a,b", "a\nb"] {
+        let refused =
+            context.register_remote(vec![name.to_owned()], Arc::new(Nobody), Properties::new());
+        assert!(
+            matches!(refused, Err(Error::Specification { .. })),
+            "{name:?}"
+        );
+        assert!(
+            context
+                .add_service_listener(Some(name), None, |_| {})
+                .is_err(),
+            "{name:?}"
+        );
+    }
+    assert!(
+        context
+            .register_remote(Vec::new(), Arc::new(Nobody), Properties::new())
+            .is_err()
+    );
+}
