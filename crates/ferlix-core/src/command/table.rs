@@ -35,14 +35,16 @@ pub fn table(prefix: &str, headings: &[&str], rows: Vec<Vec<String>>) -> String 
         STYLE
     };
     table.load_style(style);
-    table.set_header(
-        headings
-            .iter()
-            .map(|heading| Cell::new(heading).set_alignment(CellAlignment::Center)),
-    );
     for row in rows {
         table.add_row(row.iter().map(|cell| Cell::new(clean(cell))));
     }
+    table.set_header(headings);
+    let widths = table.column_max_content_widths();
+    table.set_header(headings.iter().zip(widths).map(|(heading, width)| {
+        // The library puts an odd surplus left, iPOPO right: a space more at the end makes it even.
+        let odd = usize::from(width).saturating_sub(heading.chars().count()) % 2;
+        Cell::new(format!("{heading}{}", " ".repeat(odd))).set_alignment(CellAlignment::Center)
+    }));
     table
         .lines()
         .map(|line| format!("{prefix}{line}\n"))
