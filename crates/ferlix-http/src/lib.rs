@@ -1,1 +1,27 @@
-//! Placeholder while the workspace is laid out.
+//! The HTTP service of Ferlix: one server, on which bundles mount handlers by path while it runs.
+//!
+//! The public interface is:
+//! - [`HttpService`]: the service that mounts handlers, with [`MountOptions`] and [`Mount`];
+//! - [`Handler`], [`handler_fn`], [`tower_handler`]: what is mounted; [`Body`] and [`RequestInfo`]: what it works with;
+//! - [`Server`] and [`ServerOptions`]: the server itself, for programs without components;
+//! - [`HttpError`], [`BodyError`], [`PathError`].
+//!
+//! Types of `http`, `http-body`, `bytes` and `tower-service` stand in signatures; those of hyper and rustls never do.
+
+mod body;
+mod error;
+mod handler;
+mod pages;
+mod path;
+mod request;
+mod server;
+mod service;
+mod tls;
+
+pub use body::{Body, BodyError};
+pub use error::{BoxError, HttpError};
+pub use handler::{Handler, HandlerFuture, handler_fn, tower_handler};
+pub use path::{PathError, normalise};
+pub use request::RequestInfo;
+pub use server::{Server, ServerOptions, TlsFiles};
+pub use service::{HTTP_SERVICE, HttpService, Mount, MountOptions};

@@ -1,0 +1,89 @@
+//! [`RequestInfo`]: what the server knows of a request besides what the client sent.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use http::uri::PathAndQuery;
+
+use crate::server::{Connection, Entry};
+
+/// Where a request came from and where it was routed to: an extension of every request that a handler gets.
+#[derive(Clone)]
+pub struct RequestInfo {
+    connection: Arc<Connection>,
+    entry: Arc<Entry>,
+    target: Target,
+}
+
+/// The normalised path of a request; a target that was normal already is shared with the request.
+#[derive(Clone)]
+pub(crate) enum Target {
+    AsSent(PathAndQuery),
+    Changed(Arc<str>),
+}
+
+impl RequestInfo {
+    pub(crate) const fn new(
+        connection: Arc<Connection>,
+        entry: Arc<Entry>,
+        target: Target,
+    ) -> Self {
+        Self {
+            connection,
+            entry,
+            target,
+        }
+    }
+
+    /// The address of the client.
+    #[must_use]
+    pub fn peer(&self) -> SocketAddr {
+        self.connection.peer()
+    }
+
+    /// Whether the connection is encrypted.
+    #[must_use]
+    pub fn is_secure(&self) -> bool {
+        self.connection.is_secure()
+    }
+
+    /// The path that the handler was mounted at, `/` or without a slash at the end.
+    #[must_use]
+    pub fn mount_path(&self) -> &str {
+        self.entry.path()
+    }
+
+    /// The whole path, normalised (see [`normalise`](crate::normalise)) and without the query. Decide by this one: the
+    /// request's URI is as the client wrote it.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        match &self.target {
+            Target::AsSent(target) => target.path(),
+            Target::Changed(path) => path,
+        }
+    }
+
+    /// What follows the mount path: empty, or beginning with a slash.
+    ///
+    /// A handler mounted at `/files` that is asked for `/files/a` sees `/a` here.
+    #[must_use]
+    pub fn sub_path(&self) -> &str {
+        let path = self.path();
+        match self.mount_path() {
+            "/" => path,
+            mount => path.get(mount.len()..).unwrap_or_default(),
+        }
+    }
+}
+
+impl fmt::Debug for RequestInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RequestInfo")
+            .field("peer", &self.peer())
+            .field("secure", &self.is_secure())
+            .field("mount_path", &self.mount_path())
+            .field("path", &self.path())
+            .finish()
+    }
+}

@@ -1,0 +1,215 @@
+//! [`Dispatcher`]: takes a request of one connection to the handler that its path is mounted at, and brings back a
+//! response, whatever the handler does.
+
+use std::any::Any;
+use std::borrow::Cow;
+use std::convert::Infallible;
+use std::fmt;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http::header::HOST;
+use http::{Method, Request, Response, Version};
+use http_body::Body as _;
+use hyper::body::Incoming;
+
+use super::Shared;
+use super::activity::{Connection, InFlight, Verdict};
+use super::incoming::IncomingBody;
+use super::routes::Entry;
+use super::stage::Stage;
+use crate::body::Body;
+use crate::error::{BoxError, Causes};
+use crate::handler::HandlerFuture;
+use crate::pages;
+use crate::path::{PathError, normalise};
+use crate::request::{RequestInfo, Target};
+
+/// The service of one connection, as the HTTP library calls it.
+pub(super) struct Dispatcher {
+    shared: Arc<Shared>,
+    connection: Arc<Connection>,
+}
+
+impl Dispatcher {
+    pub(super) const fn new(shared: Arc<Shared>, connection: Arc<Connection>) -> Self {
+        Self { shared, connection }
+    }
+
+    /// Finds who answers a request, or says what is wrong with it.
+    fn route(&self, request: &Request<Incoming>) -> Result<(Arc<Entry>, Target), Refusal> {
+        if *request.method() == Method::CONNECT {
+            return Err(Refusal::NoProxy);
+        }
+        if request.version() == Version::HTTP_11 && !has_one_host(request) {
+            return Err(Refusal::Host);
+        }
+        let path = normalise(request.uri().path()).map_err(Refusal::Path)?;
+        let entry = self.shared.routes.find(&path).ok_or(Refusal::NotFound)?;
+        let target = match (path, request.uri().path_and_query()) {
+            (Cow::Borrowed(_), Some(target)) => Target::AsSent(target.clone()),
+            (path, _) => Target::Changed(path.into()),
+        };
+        let limit = entry.max_body_size();
+        if request.body().size_hint().lower() > limit {
+            return Err(Refusal::TooLarge(limit));
+        }
+        Ok((entry, target))
+    }
+
+    /// Starts the handler of a request.
+    fn start(&self, request: Request<Incoming>) -> State {
+        let (entry, target) = match self.route(&request) {
+            Ok(found) => found,
+            Err(refusal) => return State::Ready(Some(refusal.page())),
+        };
+        let (mut parts, body) = request.into_parts();
+        let has_body = !body.is_end_stream();
+        let body = if has_body {
+            let connection = Arc::clone(&self.connection);
+            Body::incoming(IncomingBody::new(body, connection, entry.max_body_size()))
+        } else {
+            Body::empty()
+        };
+        let connection = Arc::clone(&self.connection);
+        let info = RequestInfo::new(connection, Arc::clone(&entry), target);
+        parts.extensions.insert(info);
+        let request = Request::from_parts(parts, body);
+        match catch_unwind(AssertUnwindSafe(|| entry.handler().handle(request))) {
+            Ok(answer) => State::Running(Running {
+                answer,
+                entry,
+                has_body,
+            }),
+            Err(panic) => State::Ready(Some(failed(
+                &self.connection,
+                &entry,
+                &panic_message(&*panic),
+            ))),
+        }
+    }
+}
+
+/// Why a request is not given to a handler.
+enum Refusal {
+    Host,
+    NoProxy,
+    NotFound,
+    Path(PathError),
+    TooLarge(u64),
+}
+
+impl Refusal {
+    fn page(&self) -> Response<Body> {
+        match self {
+            Self::Host => pages::bad_request("HTTP/1.1 asks for one Host."),
+            Self::NoProxy => pages::no_proxy(),
+            Self::NotFound => pages::not_found(),
+            Self::Path(error) => pages::bad_request(&format!("The path is not allowed: {error}.")),
+            Self::TooLarge(limit) => pages::too_large(*limit),
+        }
+    }
+}
+
+impl hyper::service::Service<Request<Incoming>> for Dispatcher {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Answer;
+
+    fn call(&self, request: Request<Incoming>) -> Answer {
+        self.connection.begin(!request.body().is_end_stream());
+        let state = self.start(request);
+        Answer {
+            state,
+            shared: Arc::clone(&self.shared),
+            connection: Arc::clone(&self.connection),
+        }
+    }
+}
+
+/// The response to one request, later.
+pub(super) struct Answer {
+    state: State,
+    shared: Arc<Shared>,
+    connection: Arc<Connection>,
+}
+
+enum State {
+    Ready(Option<Response<Body>>),
+    Running(Running),
+}
+
+struct Running {
+    answer: HandlerFuture,
+    entry: Arc<Entry>,
+    has_body: bool,
+}
+
+impl Running {
+    fn poll(&mut self, cx: &mut Context<'_>, connection: &Connection) -> Poll<Response<Body>> {
+        let answer = match catch_unwind(AssertUnwindSafe(|| self.answer.as_mut().poll(cx))) {
+            Ok(Poll::Pending) => return Poll::Pending,
+            Ok(Poll::Ready(answer)) => answer,
+            Err(panic) => Err(BoxError::from(panic_message(&*panic))),
+        };
+        // What the handler made of a body that we cut off is not what the client is to see.
+        if self.has_body {
+            match connection.verdict() {
+                Verdict::None => {}
+                Verdict::TooLarge => {
+                    return Poll::Ready(pages::too_large(self.entry.max_body_size()));
+                }
+                Verdict::TimedOut => return Poll::Ready(pages::timed_out()),
+            }
+        }
+        Poll::Ready(
+            answer.unwrap_or_else(|error| failed(connection, &self.entry, &Causes(&*error))),
+        )
+    }
+}
+
+impl Future for Answer {
+    type Output = Result<Response<Body>, Infallible>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Self {
+            state,
+            shared,
+            connection,
+        } = &mut *self;
+        let response = match state {
+            State::Ready(response) => response.take().unwrap_or_default(),
+            State::Running(running) => match running.poll(cx, connection) {
+                Poll::Ready(response) => response,
+                // A request that was read is answered, even when there is no more time for it.
+                Poll::Pending if shared.stages.now() >= Stage::Refusing => pages::stopping(),
+                Poll::Pending => return Poll::Pending,
+            },
+        };
+        let in_flight = InFlight::new(Arc::clone(connection));
+        Poll::Ready(Ok(response.map(|body| body.answering(in_flight))))
+    }
+}
+
+/// RFC 9112 section 3.2: a request without Host, or with several, is answered 400.
+fn has_one_host<B>(request: &Request<B>) -> bool {
+    let mut hosts = request.headers().get_all(HOST).iter();
+    hosts.next().is_some() && hosts.next().is_none()
+}
+
+fn failed(connection: &Connection, entry: &Entry, error: &dyn fmt::Display) -> Response<Body> {
+    let error_id = uuid::Uuid::new_v4().to_string();
+    tracing::error!(%error_id, path = entry.path(), peer = %connection.peer(), "a request failed: {error}");
+    pages::failed(&error_id)
+}
+
+fn panic_message(panic: &(dyn Any + Send)) -> String {
+    let text = panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    format!("the handler panicked: {}", text.unwrap_or("(no message)"))
+}
