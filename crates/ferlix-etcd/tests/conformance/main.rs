@@ -12,6 +12,7 @@ mod proto;
 
 mod admin;
 mod compact;
+mod differential;
 mod embedded;
 mod etcd;
 mod etcdctl;

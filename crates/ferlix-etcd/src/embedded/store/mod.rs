@@ -177,11 +177,16 @@ impl Store {
         Version::at(self.keys.get(key)?, i64::MAX)
     }
 
-    /// Refuses a put that can not be done.
-    fn check_put(&self, request: &PutRequest) -> Result<(), Refusal> {
+    /// Refuses a put that keeps what is not there.
+    fn check_kept(&self, request: &PutRequest) -> Result<(), Refusal> {
         if (request.ignore_value || request.ignore_lease) && self.current(&request.key).is_none() {
             return Err(Refusal::KeyNotFound);
         }
+        Ok(())
+    }
+
+    /// Refuses a put under a lease that is not there.
+    fn check_lease(&self, request: &PutRequest) -> Result<(), Refusal> {
         if request.lease != 0 && !self.leases.contains(request.lease) {
             return Err(Refusal::LeaseNotFound);
         }
@@ -190,7 +195,9 @@ impl Store {
 
     /// Answers a Put request.
     pub(crate) fn put(&mut self, request: &PutRequest) -> Result<PutResponse, Refusal> {
-        self.check_put(request)?;
+        // In this order, unlike in a transaction: so does etcd.
+        self.check_lease(request)?;
+        self.check_kept(request)?;
         self.make_room(size_of_put(&request.key, &request.value))?;
         let mut response = self.apply_put(request);
         self.commit();
@@ -198,7 +205,7 @@ impl Store {
         Ok(response)
     }
 
-    /// Puts a key, as part of the write in progress, after [`Store::check_put`].
+    /// Puts a key, as part of the write in progress, after it was checked.
     fn apply_put(&mut self, request: &PutRequest) -> PutResponse {
         let revision = self.revision + 1;
         let versions = self.keys.get(&request.key);

@@ -76,6 +76,11 @@ impl KeyRange {
         matches!(&self.end, End::Before(end) if *end <= self.start)
     }
 
+    /// It takes in everything from its start on.
+    pub(super) fn is_open(&self) -> bool {
+        self.end == End::Open
+    }
+
     pub(crate) fn contains(&self, key: &[u8]) -> bool {
         match &self.end {
             End::Start => *key == *self.start,
@@ -114,16 +119,17 @@ impl Store {
 
     /// Answers a Range request.
     pub(crate) fn range(&self, request: &RangeRequest) -> Result<RangeResponse, Refusal> {
-        self.check_range(request)?;
+        // Less than 0 means now, as 0 does; but not in a transaction. So does etcd.
+        self.check_revision(request.revision.max(0))?;
         Ok(self.read(request))
     }
 
-    /// Refuses what can not be read.
-    pub(super) fn check_range(&self, request: &RangeRequest) -> Result<(), Refusal> {
-        if request.revision > self.revision {
+    /// Refuses to read at a revision that is forgotten or yet to come; 0 means now.
+    pub(super) fn check_revision(&self, revision: i64) -> Result<(), Refusal> {
+        if revision > self.revision {
             return Err(Refusal::FutureRevision);
         }
-        if request.revision > 0 && request.revision < self.compacted {
+        if revision != 0 && revision < self.compacted {
             return Err(Refusal::Compacted);
         }
         Ok(())

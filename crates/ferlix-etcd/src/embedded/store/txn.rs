@@ -13,8 +13,8 @@ use crate::{
     embedded::refusal::Refusal,
     proto::{
         etcdserverpb::{
-            Compare, DeleteRangeRequest, PutRequest, RangeRequest, RequestOp, ResponseOp,
-            TxnRequest, TxnResponse,
+            Compare, DeleteRangeRequest, PutRequest, RangeRequest, RequestOp, ResponseHeader,
+            ResponseOp, TxnRequest, TxnResponse,
             compare::{CompareResult, CompareTarget, TargetUnion},
             request_op::Request,
             response_op::Response,
@@ -112,8 +112,11 @@ fn written(operations: &[RequestOp]) -> Result<Written, Refusal> {
     let mut all = Written::default();
     for operation in operations {
         if let Some(Request::RequestDeleteRange(request)) = &operation.request {
-            all.deletions
-                .push(KeyRange::new(&request.key, &request.range_end));
+            let range = KeyRange::new(&request.key, &request.range_end);
+            // A deletion without an end does not count: so it is in etcd, perhaps by accident, and what is done is clear.
+            if !range.is_open() {
+                all.deletions.push(range);
+            }
         }
     }
     for operation in operations {
@@ -156,13 +159,35 @@ impl Path {
             false => &request.failure,
         }
     }
+
+    /// Visits what is on the path, until one is refused.
+    fn walk(
+        &self,
+        request: &TxnRequest,
+        visit: &mut impl FnMut(&Request) -> Result<(), Refusal>,
+    ) -> Result<(), Refusal> {
+        let mut nested = self.nested.iter();
+        for operation in self.operations(request) {
+            match &operation.request {
+                Some(Request::RequestTxn(request)) => {
+                    if let Some(path) = nested.next() {
+                        path.walk(request, visit)?;
+                    }
+                }
+                Some(operation) => visit(operation)?,
+                None => {}
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Store {
     /// Answers a Txn request that is valid ([`validate_txn`]).
     pub(crate) fn txn(&mut self, request: &TxnRequest) -> Result<TxnResponse, Refusal> {
         let path = self.decide(request);
-        let needed = self.check_path(request, &path)?;
+        let needed = self.check_puts(request, &path)?;
+        self.check_ranges(request, &path)?;
         if needed > 0 {
             self.make_room(needed)?;
         }
@@ -188,26 +213,26 @@ impl Store {
         path
     }
 
-    /// Refuses if an operation on the path can not be done; answers how much memory it takes.
-    fn check_path(&self, request: &TxnRequest, path: &Path) -> Result<usize, Refusal> {
+    /// Refuses if a put on the path can not be done; answers how much memory all of them take.
+    fn check_puts(&self, request: &TxnRequest, path: &Path) -> Result<usize, Refusal> {
         let mut needed = 0;
-        let mut nested = path.nested.iter();
-        for operation in path.operations(request) {
-            match &operation.request {
-                Some(Request::RequestRange(request)) => self.check_range(request)?,
-                Some(Request::RequestPut(request)) => {
-                    self.check_put(request)?;
-                    needed += size_of_put(&request.key, &request.value);
-                }
-                Some(Request::RequestTxn(request)) => {
-                    if let Some(path) = nested.next() {
-                        needed += self.check_path(request, path)?;
-                    }
-                }
-                Some(Request::RequestDeleteRange(_)) | None => {}
+        path.walk(request, &mut |operation| {
+            if let Request::RequestPut(request) = operation {
+                self.check_kept(request)?;
+                self.check_lease(request)?;
+                needed += size_of_put(&request.key, &request.value);
             }
-        }
+            Ok(())
+        })?;
         Ok(needed)
+    }
+
+    /// Refuses if a range on the path can not be read.
+    fn check_ranges(&self, request: &TxnRequest, path: &Path) -> Result<(), Refusal> {
+        path.walk(request, &mut |operation| match operation {
+            Request::RequestRange(request) => self.check_revision(request.revision),
+            _ => Ok(()),
+        })
     }
 
     fn apply_txn(&mut self, request: &TxnRequest, path: &Path) -> TxnResponse {
@@ -232,7 +257,8 @@ impl Store {
             responses.push(ResponseOp { response });
         }
         TxnResponse {
-            header: Some(self.bare_header()),
+            // Of a nested transaction it stays so: unlike other operations, it tells no revision.
+            header: Some(ResponseHeader::default()),
             succeeded: path.succeeded,
             responses,
         }
