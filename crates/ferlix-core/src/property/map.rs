@@ -17,7 +17,7 @@ use super::Value;
 /// assert_eq!(properties.get("HELLO.NAME").unwrap().as_str(), Some("b"));
 /// assert_eq!(properties.len(), 1);
 /// ```
-#[derive(Clone, Default, PartialEq)]
+#[derive(Clone, Default)]
 pub struct Properties {
     entries: Vec<(Arc<str>, Value)>,
 }
@@ -131,6 +131,15 @@ impl Properties {
 fn compare(left: &str, right: &str) -> Ordering {
     let lower = |byte: u8| byte.to_ascii_lowercase();
     left.bytes().map(lower).cmp(right.bytes().map(lower))
+}
+
+/// Equal keys without regard to case, and equal values: whoever writes a key in another case changes nothing.
+impl PartialEq for Properties {
+    fn eq(&self, other: &Self) -> bool {
+        let mut pairs = self.entries.iter().zip(&other.entries);
+        self.entries.len() == other.entries.len()
+            && pairs.all(|(one, two)| one.1 == two.1 && one.0.eq_ignore_ascii_case(&two.0))
+    }
 }
 
 impl fmt::Debug for Properties {
