@@ -114,7 +114,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Whether this is white space as it may stand outside the root: literal, not by a reference or CDATA.
-    fn is_between(&self, text: &Cow<'_, str>) -> bool {
+    fn is_between(&self, text: &str) -> bool {
         is_blank(text) && self.tokens.is_literal()
     }
 

@@ -237,8 +237,8 @@ mod tests {
 
     use super::*;
 
-    fn written(value: Value) -> String {
-        String::from_utf8(write_response(&value).unwrap()).unwrap()
+    fn written(value: &Value) -> String {
+        String::from_utf8(write_response(value).unwrap()).unwrap()
     }
 
     fn result(inner: &str) -> String {
@@ -282,16 +282,16 @@ mod tests {
                 "<struct><member><name>k</name><value><boolean>0</boolean></value></member></struct>",
             ),
         ] {
-            assert_eq!(written(value), result(form));
+            assert_eq!(written(&value), result(form));
         }
     }
 
     #[test]
     fn the_namespace_stands_on_the_root_when_it_is_used() {
         let declared = "<methodResponse xmlns:ex=\"http://ws.apache.org/xmlrpc/namespaces/extensions\"><params>";
-        let long = written(Value::Long(5));
+        let long = written(&Value::Long(5));
         assert!(long.contains(declared) && long.contains("<value><ex:i8>5</ex:i8></value>"));
-        let null = written(Value::List(vec![Value::Null]));
+        let null = written(&Value::List(vec![Value::Null]));
         assert!(null.contains(declared) && null.contains("<data><value><ex:nil/></value></data>"));
     }
 

@@ -1,0 +1,250 @@
+//! [`XmlRpcCaller`]: calls one service in one container of another process.
+
+use std::fmt;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use ferlix_core::property::Value;
+use ferlix_core::service::{CallError, Caller};
+use futures_util::future::BoxFuture;
+use http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE, LOCATION, USER_AGENT};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri};
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use hyper::body::{Body as _, Incoming};
+use tokio::time::{sleep, timeout};
+
+use super::transport::Transport;
+use crate::codec::{self, Response as Answer};
+use crate::error::Error;
+use crate::timeout::{DEFAULT_TIMEOUT, TIMEOUT_HEADER};
+
+const TEXT_XML: HeaderValue = HeaderValue::from_static("text/xml");
+const AGENT: HeaderValue = HeaderValue::from_static(concat!("Ferlix/", env!("CARGO_PKG_VERSION")));
+/// How often a connection is tried for one call.
+const ATTEMPTS: u32 = 2;
+
+/// Calls one remote service; cheap to clone, all clones close together.
+///
+/// A call fails with [`CallError::Gone`] after [`close`](Self::close), with [`CallError::Timeout`] at its deadline, with
+/// [`CallError::Unreachable`] when there is no connection or it broke, with [`CallError::Refused`] when the peer says
+/// that it may not or cannot now, with [`CallError::Protocol`] when the answer is none of XML-RPC, and with what the
+/// service raised, as [`CallError::Fault`].
+#[derive(Clone)]
+pub struct XmlRpcCaller {
+    remote: Arc<Remote>,
+}
+
+struct Remote {
+    transport: Transport,
+    uri: Uri,
+    peer: String,
+    service_id: u64,
+    service: String,
+    /// In milliseconds.
+    timeout: AtomicU64,
+    closed: AtomicBool,
+}
+
+impl XmlRpcCaller {
+    /// Calls the service that its container at `url` knows as `service_id` (`ecf.rsvc.id`). `service` is its
+    /// specification, for error messages. Calls may take 30 s until [`set_timeout`](Self::set_timeout).
+    ///
+    /// # Errors
+    /// [`Error::Address`] when the URL cannot be called.
+    pub fn new(
+        transport: &Transport,
+        url: &str,
+        service_id: u64,
+        service: impl Into<String>,
+    ) -> Result<Self, Error> {
+        let caller = Self {
+            remote: Arc::new(Remote {
+                uri: transport.address(url)?,
+                transport: transport.clone(),
+                peer: url.to_owned(),
+                service_id,
+                service: service.into(),
+                timeout: AtomicU64::new(0),
+                closed: AtomicBool::new(false),
+            }),
+        };
+        caller.set_timeout(DEFAULT_TIMEOUT);
+        Ok(caller)
+    }
+
+    /// How long calls that begin from now on may take.
+    pub fn set_timeout(&self, timeout: Duration) {
+        let milliseconds = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
+        self.remote
+            .timeout
+            .store(milliseconds.max(1), Ordering::Relaxed);
+    }
+
+    /// Lets every further call fail with [`CallError::Gone`]; calls in flight may end.
+    pub fn close(&self) {
+        self.remote.closed.store(true, Ordering::Release);
+    }
+}
+
+impl fmt::Debug for XmlRpcCaller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("XmlRpcCaller")
+            .field("url", &self.remote.peer)
+            .field("service_id", &self.remote.service_id)
+            .field("service", &self.remote.service)
+            .field("closed", &self.remote.closed)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Caller for XmlRpcCaller {
+    fn call(
+        &self,
+        method: &str,
+        arguments: Vec<Value>,
+    ) -> BoxFuture<'static, Result<Value, CallError>> {
+        let remote = Arc::clone(&self.remote);
+        let method = method.to_owned();
+        Box::pin(async move { remote.call(&method, &arguments).await })
+    }
+}
+
+impl Remote {
+    async fn call(&self, method: &str, arguments: &[Value]) -> Result<Value, CallError> {
+        if self.closed.load(Ordering::Acquire) {
+            return Err(CallError::Gone {
+                service: self.service.clone(),
+            });
+        }
+        let name = format!("{}.{method}", self.service_id);
+        let document =
+            codec::write_call(&name, arguments).map_err(|error| CallError::InvalidArguments {
+                method: method.to_owned(),
+                reason: error.to_string(),
+            })?;
+        let limit = Duration::from_millis(self.timeout.load(Ordering::Relaxed));
+        let exchange = self.exchange(document.into(), limit);
+        match timeout(limit, exchange).await {
+            Ok(answer) => answer,
+            Err(_) => Err(CallError::Timeout {
+                peer: self.peer.clone(),
+                after: limit,
+            }),
+        }
+    }
+
+    async fn exchange(&self, document: Bytes, limit: Duration) -> Result<Value, CallError> {
+        let mut attempt = 1;
+        let response = loop {
+            match self.transport.send(self.request(&document, limit)).await {
+                Ok(response) => break response,
+                Err(Error::Connect(_)) if attempt < ATTEMPTS => {
+                    attempt += 1;
+                    sleep(pause()).await;
+                }
+                Err(error @ Error::Http(_)) => {
+                    return Err(self.protocol(error.to_string(), Some(error)));
+                }
+                Err(error) => {
+                    return Err(CallError::Unreachable {
+                        peer: self.peer.clone(),
+                        source: Box::new(error),
+                    });
+                }
+            }
+        };
+        self.check_head(&response, document.len())?;
+        let body = self.body(response).await?;
+        let answer = codec::read_response(&body, self.transport.limits())
+            .map_err(|error| self.protocol(error.to_string(), Some(error.into())))?;
+        match answer {
+            Answer::Value(value) => Ok(value),
+            Answer::Fault(fault) => Err(fault.into()),
+        }
+    }
+
+    fn request(&self, document: &Bytes, limit: Duration) -> Request<Full<Bytes>> {
+        let mut request = Request::new(Full::new(document.clone()));
+        *request.method_mut() = http::Method::POST;
+        *request.uri_mut() = self.uri.clone();
+        let headers = request.headers_mut();
+        headers.insert(CONTENT_TYPE, TEXT_XML);
+        headers.insert(ACCEPT, TEXT_XML);
+        headers.insert(USER_AGENT, AGENT);
+        let milliseconds = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
+        headers.insert(TIMEOUT_HEADER, milliseconds.into());
+        request
+    }
+
+    /// Everything but a plain 200 is an error that says what the peer meant.
+    fn check_head(&self, response: &Response<Incoming>, sent: usize) -> Result<(), CallError> {
+        let status = response.status();
+        let refused = match status {
+            StatusCode::OK => {
+                return match header(response.headers(), &CONTENT_ENCODING) {
+                    None | Some("identity") => Ok(()),
+                    Some(other) => {
+                        let reason = format!("the content encoding {other:?} was not asked for");
+                        Err(self.protocol(reason, None))
+                    }
+                };
+            }
+            StatusCode::NOT_FOUND => "nothing is served at this address (any more)".to_owned(),
+            StatusCode::PAYLOAD_TOO_LARGE => {
+                format!("the call of {sent} bytes is larger than it takes")
+            }
+            StatusCode::SERVICE_UNAVAILABLE => "it is overloaded or stopping".to_owned(),
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => "the caller may not".to_owned(),
+            StatusCode::TOO_MANY_REQUESTS => "too many calls".to_owned(),
+            _ if status.is_redirection() => {
+                let target = header(response.headers(), &LOCATION).unwrap_or("another address");
+                let reason = format!("{status}, to {target:?}: redirects are not followed");
+                return Err(self.protocol(reason, None));
+            }
+            _ => return Err(self.protocol(format!("status {status}"), None)),
+        };
+        Err(CallError::Refused {
+            peer: self.peer.clone(),
+            reason: format!("{status}: {refused}"),
+        })
+    }
+
+    async fn body(&self, response: Response<Incoming>) -> Result<Bytes, CallError> {
+        let limit = self.transport.limits().bytes;
+        let too_long = || self.protocol(format!("the answer is longer than {limit} bytes"), None);
+        let body = response.into_body();
+        // An announced length is refused before anything is read.
+        if body.size_hint().lower() > limit as u64 {
+            return Err(too_long());
+        }
+        match Limited::new(body, limit).collect().await {
+            Ok(body) => Ok(body.to_bytes()),
+            Err(error) if error.is::<LengthLimitError>() => Err(too_long()),
+            Err(error) => Err(CallError::Unreachable {
+                peer: self.peer.clone(),
+                source: Box::new(Error::Lost(error)),
+            }),
+        }
+    }
+
+    fn protocol(&self, reason: String, source: Option<Error>) -> CallError {
+        CallError::Protocol {
+            peer: self.peer.clone(),
+            reason,
+            source: source.map(Into::into),
+        }
+    }
+}
+
+fn header<'a>(headers: &'a HeaderMap, name: &http::HeaderName) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// Before a connection is tried again: 20 to 60 ms, so that callers that failed together do not come back together.
+fn pause() -> Duration {
+    let random = RandomState::new().build_hasher().finish();
+    Duration::from_millis(20 + random % 40)
+}
