@@ -19,15 +19,22 @@ pub mod component;
 mod error;
 pub mod filter;
 pub mod framework;
+mod macro_support;
 pub mod property;
 pub mod registry;
 pub mod service;
 
 pub use error::{Error, error_chain};
+pub use ferlix_macros::{
+    Structure, bundle, component, lifecycle, remote_service, service, service_impl,
+};
 
 /// What the macros' output names; not for direct use.
 #[doc(hidden)]
 pub mod __private {
     pub use async_trait::async_trait;
     pub use futures_util::future::BoxFuture;
+
+    pub use crate::macro_support::*;
+    pub use crate::property::take_member;
 }

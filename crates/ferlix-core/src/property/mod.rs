@@ -12,3 +12,6 @@ mod value;
 pub use convert::{Element, FromValue, IntoValue, ValueError};
 pub use map::Properties;
 pub use value::{DateTime, Value};
+
+#[doc(hidden)]
+pub use convert::take_member;

@@ -1,0 +1,161 @@
+//! What the output of the macros calls, so that it stays small: arguments and results of remote calls, members of
+//! structures, services of callbacks. Nobody else names it; it may change with the macros.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::vec;
+
+use futures_util::future::BoxFuture;
+
+use crate::component::Inject;
+use crate::property::{FromValue, IntoValue, Value, ValueError};
+use crate::registry::ServiceRef;
+use crate::service::{CallError, Caller, RemoteError, Service};
+
+/// The arguments of one call of a proxy, as they are collected.
+#[derive(Debug)]
+pub struct Arguments {
+    method: &'static str,
+    values: Result<Vec<Value>, CallError>,
+}
+
+impl Arguments {
+    /// None yet, for a method by its name on the wire.
+    #[must_use]
+    pub fn new(method: &'static str) -> Self {
+        Self {
+            method,
+            values: Ok(Vec::new()),
+        }
+    }
+
+    /// Adds one; the first that cannot be converted is what the call returns.
+    #[must_use]
+    pub fn with<T: IntoValue>(mut self, name: &str, value: T) -> Self {
+        if let Ok(values) = &mut self.values {
+            match value.into_value() {
+                Ok(value) => values.push(value),
+                Err(source) => self.values = Err(wrong_value(self.method, name, source)),
+            }
+        }
+        self
+    }
+}
+
+/// Calls a method of a remote object for a proxy.
+///
+/// # Errors
+/// [`CallError::Value`] as the method's error when an argument or the result cannot be converted, else the call's.
+pub async fn call<R: FromValue, E: RemoteError>(
+    caller: &dyn Caller,
+    arguments: Arguments,
+) -> Result<R, E> {
+    let Arguments { method, values } = arguments;
+    let answer = caller.call(method, values?).await?;
+    R::from_value(answer).map_err(|source| wrong_value(method, "result", source).into())
+}
+
+/// The arguments that a dispatcher received, as they are taken.
+#[derive(Debug)]
+pub struct Received {
+    method: &'static str,
+    names: std::slice::Iter<'static, &'static str>,
+    values: vec::IntoIter<Value>,
+}
+
+impl Received {
+    /// The arguments for a method with parameters of these names.
+    ///
+    /// # Errors
+    /// [`CallError::InvalidArguments`] when there are more or fewer.
+    pub fn new(
+        method: &'static str,
+        names: &'static [&'static str],
+        values: Vec<Value>,
+    ) -> Result<Self, CallError> {
+        if names.len() == values.len() {
+            return Ok(Self {
+                method,
+                names: names.iter(),
+                values: values.into_iter(),
+            });
+        }
+        let names = names.join(", ");
+        Err(CallError::InvalidArguments {
+            method: method.to_owned(),
+            reason: format!(
+                "it takes ({names}), but was given {} arguments",
+                values.len()
+            ),
+        })
+    }
+
+    /// The next one.
+    ///
+    /// # Errors
+    /// [`CallError::InvalidArguments`] that names it when it has another type.
+    pub fn take<T: FromValue>(&mut self) -> Result<T, CallError> {
+        let name = self.names.next().copied().unwrap_or_default();
+        T::from_value(self.values.next().unwrap_or_default()).map_err(|source| {
+            CallError::InvalidArguments {
+                method: self.method.to_owned(),
+                reason: format!("{name}: {source}"),
+            }
+        })
+    }
+}
+
+/// What a dispatcher answers when a method has returned.
+///
+/// # Errors
+/// What the method returned, or [`CallError::Value`] when the result cannot be converted.
+pub fn reply<R: IntoValue, E: RemoteError>(
+    method: &str,
+    result: Result<R, E>,
+) -> Result<Value, CallError> {
+    result
+        .map_err(RemoteError::into_call_error)?
+        .into_value()
+        .map_err(|source| wrong_value(method, "result", source))
+}
+
+/// What a dispatcher answers when the interface has no such method.
+#[must_use]
+pub fn unknown_method(method: &str) -> BoxFuture<'static, Result<Value, CallError>> {
+    let method = method.to_owned();
+    Box::pin(std::future::ready(Err(CallError::UnknownMethod { method })))
+}
+
+fn wrong_value(method: &str, what: &str, source: ValueError) -> CallError {
+    CallError::Value {
+        method: method.to_owned(),
+        what: what.to_owned(),
+        source,
+    }
+}
+
+/// The service that a callback is about; `None` when it is gone.
+#[must_use]
+pub fn typed<T: ?Sized + Service>(reference: &ServiceRef) -> Option<Arc<T>> {
+    reference.typed()
+}
+
+/// Compiles when a field injects an interface.
+pub fn injects<T: ?Sized + Service, F: Inject<Interface = T>>(_: &F) {}
+
+/// Adds a member to a structure.
+///
+/// # Errors
+/// [`ValueError::Member`] when it cannot be converted.
+pub fn put_member<T: IntoValue>(
+    members: &mut BTreeMap<String, Value>,
+    name: &'static str,
+    value: T,
+) -> Result<(), ValueError> {
+    let value = value.into_value().map_err(|source| ValueError::Member {
+        name: name.to_owned(),
+        source: Box::new(source),
+    })?;
+    members.insert(name.to_owned(), value);
+    Ok(())
+}

@@ -1,0 +1,276 @@
+//! `#[lifecycle]`: the methods that the component model calls.
+//!
+//! The block stays as it is, without the markers; beside it comes `impl Lifecycle`, which names the methods.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{quote, quote_spanned};
+use syn::ext::IdentExt;
+use syn::spanned::Spanned;
+use syn::{Attribute, FnArg, ImplItem, ImplItemFn, ItemImpl, ReceiverKind, Type};
+
+use crate::support::{
+    Errors, attribute_tokens, bare, cfgs, core_path, named_type, take_attributes,
+};
+
+/// The markers, which are the names of the fields of `Callbacks` too.
+const MARKERS: &[&str] = &["validate", "invalidate", "bind", "update", "unbind"];
+
+/// One callback.
+struct Callback {
+    cfgs: Vec<Attribute>,
+    /// `validate`, `bind`, ….
+    kind: Ident,
+    /// The injected field that it is for; none for `validate` and `invalidate`.
+    field: Option<Ident>,
+    method: Ident,
+    is_async: bool,
+    arguments: Vec<Argument>,
+}
+
+/// What a callback takes.
+enum Argument {
+    Context,
+    Reference,
+    /// The service, as this interface.
+    Service(Type),
+}
+
+pub(crate) fn expand(arguments: TokenStream, mut item: ItemImpl) -> TokenStream {
+    let mut errors = Errors::default();
+    if !arguments.is_empty() {
+        errors.add(arguments, "#[lifecycle] takes no arguments");
+    }
+    if let Some((interface, _)) = &item.trait_ {
+        errors.add(interface, "#[lifecycle] goes on `impl Type { … }`; the implementation of a service has #[service_impl]");
+    }
+    if !item.generics.params.is_empty() {
+        errors.add(&item.generics, "a component cannot be generic");
+    }
+    let mut callbacks: Vec<Callback> = Vec::new();
+    for part in &mut item.items {
+        if let ImplItem::Fn(method) = part {
+            for marker in take_attributes(&mut method.attrs, MARKERS) {
+                callbacks.extend(Callback::read(method, &marker, &mut errors));
+            }
+        }
+    }
+    check_single(&callbacks, &mut errors);
+    let generated = lifecycle(&item.self_ty, &callbacks);
+    errors.finish(item, Some(generated))
+}
+
+/// There is one `validate` and one `invalidate`.
+fn check_single(callbacks: &[Callback], errors: &mut Errors) {
+    for (index, callback) in callbacks.iter().enumerate() {
+        let twin = callbacks[..index].iter().find(|other| {
+            other.kind == callback.kind
+                && other.field == callback.field
+                && other.cfgs.is_empty()
+                && callback.cfgs.is_empty()
+        });
+        if let Some(twin) = twin {
+            let (kind, first) = (&callback.kind, &twin.method);
+            errors.add(
+                kind,
+                format!(
+                    "`{first}` has this callback already: a component has one #[{kind}] of a kind"
+                ),
+            );
+        }
+    }
+}
+
+impl Callback {
+    fn read(method: &ImplItemFn, marker: &Attribute, errors: &mut Errors) -> Option<Self> {
+        let kind = marker.path().get_ident()?.clone();
+        let tokens = errors.keep(attribute_tokens(marker))?;
+        let field = if kind == "validate" || kind == "invalidate" {
+            if !tokens.is_empty() {
+                errors.add(
+                    &tokens,
+                    format!("#[{kind}] takes no arguments: it is for the whole component"),
+                );
+            }
+            None
+        } else if tokens.is_empty() {
+            errors.add(
+                marker,
+                format!("write the injected field that it is for: #[{kind}(field)]"),
+            );
+            return None;
+        } else {
+            Some(errors.keep(syn::parse2::<Ident>(tokens))?)
+        };
+        let signature = &method.sig;
+        if !signature.generics.params.is_empty() {
+            errors.add(&signature.generics, "a callback cannot be generic");
+        }
+        check_receiver(method, errors);
+        let mut arguments = Vec::new();
+        for input in &signature.inputs {
+            if let FnArg::Typed(input) = input {
+                arguments.push(Argument::read(
+                    &input.ty,
+                    field.is_some(),
+                    &arguments,
+                    errors,
+                )?);
+            }
+        }
+        Some(Self {
+            cfgs: cfgs(&method.attrs),
+            kind,
+            field,
+            method: signature.ident.clone(),
+            is_async: signature.asyncness.is_some(),
+            arguments,
+        })
+    }
+
+    /// The function that the component model calls.
+    fn closure(&self, core: &TokenStream) -> TokenStream {
+        let span = Span::mixed_site();
+        let Self {
+            method, arguments, ..
+        } = self;
+        let waits = self.is_async.then(|| quote!(.await));
+        let passed = arguments.iter().map(|argument| match argument {
+            Argument::Context | Argument::Reference => quote_spanned!(span=> &about),
+            Argument::Service(_) => quote_spanned!(span=> &service),
+        });
+        let service = arguments.iter().find_map(|argument| match argument {
+            Argument::Service(interface) => Some(quote_spanned! {span=>
+                // It may be gone by now: whoever asks for the service itself has nothing to be called with.
+                let ::core::option::Option::Some(service) = #core::__private::typed::<#interface>(&about) else {
+                    return ::core::result::Result::Ok(());
+                };
+            }),
+            _ => None,
+        });
+        let located = span.located_at(method.span());
+        let call = quote_spanned!(located=> component.#method(#(#passed),*) #waits);
+        let result = quote_spanned!(located=> #core::component::CallbackResult::into_result(#call));
+        quote_spanned! {span=>
+            |component, about| ::std::boxed::Box::pin(async move {
+                #service
+                #result
+            })
+        }
+    }
+
+    /// `callbacks.validate = Some(…);` or `callbacks.bind.push((field, …));`.
+    fn statement(&self, core: &TokenStream, callbacks: &Ident) -> TokenStream {
+        let Self {
+            cfgs, kind, field, ..
+        } = self;
+        let closure = self.closure(core);
+        match field {
+            None => {
+                quote!(#(#cfgs)* { #callbacks.#kind = ::core::option::Option::Some(#closure); })
+            }
+            Some(field) => {
+                let field = field.unraw().to_string();
+                quote!(#(#cfgs)* { #callbacks.#kind.push((#field, #closure)); })
+            }
+        }
+    }
+
+    /// A use of the field, so that the compiler says when there is none, or when it injects another interface.
+    fn check(&self, core: &TokenStream, component: &Type) -> Option<TokenStream> {
+        let (cfgs, field) = (&self.cfgs, self.field.as_ref()?);
+        let span = Span::mixed_site().located_at(field.span());
+        let interface = self.arguments.iter().find_map(|argument| match argument {
+            Argument::Service(interface) => Some(quote!(#interface)),
+            _ => None,
+        });
+        let interface = interface.unwrap_or_else(|| quote!(_));
+        Some(quote_spanned! {span=>
+            #(#cfgs)*
+            let _ = |component: &#component| #core::__private::injects::<#interface, _>(&component.#field);
+        })
+    }
+}
+
+impl Argument {
+    fn read(ty: &Type, of_field: bool, others: &[Self], errors: &mut Errors) -> Option<Self> {
+        let Type::Reference(reference) = bare(ty) else {
+            errors.add(
+                ty,
+                if of_field {
+                    "a callback of a field takes `&Arc<dyn T>`, `&ServiceRef`, or both"
+                } else {
+                    "#[validate] and #[invalidate] take `&ComponentContext` or nothing"
+                },
+            );
+            return None;
+        };
+        let argument = match named_type(&reference.elem) {
+            Some((name, _)) if !of_field && name == "ComponentContext" => Self::Context,
+            Some((name, _)) if of_field && name == "ServiceRef" => Self::Reference,
+            Some((name, inner)) if of_field && name == "Arc" && inner.len() == 1 => {
+                Self::Service(inner[0].clone())
+            }
+            _ => {
+                errors.add(
+                    ty,
+                    if of_field {
+                        "a callback of a field takes `&Arc<dyn T>`, `&ServiceRef`, or both"
+                    } else {
+                        "#[validate] and #[invalidate] take `&ComponentContext` or nothing"
+                    },
+                );
+                return None;
+            }
+        };
+        let twice = others
+            .iter()
+            .any(|other| std::mem::discriminant(other) == std::mem::discriminant(&argument));
+        if twice {
+            errors.add(ty, "the callback takes this twice");
+        }
+        Some(argument)
+    }
+}
+
+fn check_receiver(method: &ImplItemFn, errors: &mut Errors) {
+    let message = "a component is shared with those who use it: a callback takes `&self`, or `self: &Arc<Self>`";
+    match method.sig.receiver() {
+        None => errors.add(&method.sig.ident, message),
+        Some(receiver) => {
+            let refused = match &receiver.kind {
+                ReceiverKind::Reference(_, _, mutability) => mutability.is_some(),
+                ReceiverKind::Typed(_, _) => false,
+                _ => true,
+            };
+            if refused {
+                errors.add(receiver, message);
+            }
+        }
+    }
+}
+
+/// `impl Lifecycle for Type`.
+fn lifecycle(component: &Type, callbacks: &[Callback]) -> TokenStream {
+    let core = core_path();
+    let span = Span::mixed_site();
+    let variable = Ident::new("callbacks", span);
+    let statements = callbacks
+        .iter()
+        .map(|callback| callback.statement(&core, &variable));
+    let checks = callbacks
+        .iter()
+        .filter_map(|callback| callback.check(&core, component));
+    let target = quote_spanned!(span.located_at(component.span())=> #core::component::Lifecycle for #component);
+    quote_spanned! {span=>
+        #[automatically_derived]
+        #[allow(clippy::all, unused_mut)]
+        impl #target {
+            fn callbacks() -> #core::component::Callbacks<Self> {
+                #(#checks)*
+                let mut #variable = #core::component::Callbacks::<Self>::default();
+                #(#statements)*
+                #variable
+            }
+        }
+    }
+}
