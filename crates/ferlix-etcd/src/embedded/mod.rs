@@ -159,7 +159,7 @@ impl EmbeddedEtcdBuilder {
     }
 }
 
-/// Spreads a seed over several numbers (the SplitMix64 generator).
+/// Spreads a seed over several numbers (the generator that is known as `SplitMix64`).
 struct SplitMix(u64);
 
 impl SplitMix {
@@ -203,7 +203,7 @@ impl EmbeddedEtcd {
         Self::builder().bind(address).await
     }
 
-    /// Where the server listens; port 0 of no address if it is [`in_memory`](EmbeddedEtcdBuilder::in_memory).
+    /// Where the server listens; `0.0.0.0:0` if it is [`in_memory`](EmbeddedEtcdBuilder::in_memory).
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
         self.address

@@ -167,21 +167,24 @@ impl WatchStream {
     fn handle(&mut self, request: WatchRequest) {
         match request.request_union {
             Some(RequestUnion::CreateRequest(request)) => self.create(&request),
-            Some(RequestUnion::CancelRequest(request)) => {
-                // As in etcd, ending a watch that is not there is not answered.
-                if self.watches.remove(&request.watch_id).is_some() {
-                    let header = self.header();
-                    self.ready.push_back(WatchResponse {
-                        header: Some(header),
-                        watch_id: request.watch_id,
-                        canceled: true,
-                        ..WatchResponse::default()
-                    });
-                }
-            }
+            Some(RequestUnion::CancelRequest(request)) => self.cancel(request.watch_id),
             Some(RequestUnion::ProgressRequest(_)) => self.progress_requests += 1,
             None => {}
         }
+    }
+
+    fn cancel(&mut self, watch_id: i64) {
+        // As in etcd, ending a watch that is not there is not answered.
+        if self.watches.remove(&watch_id).is_none() {
+            return;
+        }
+        let header = self.header();
+        self.ready.push_back(WatchResponse {
+            header: Some(header),
+            watch_id,
+            canceled: true,
+            ..WatchResponse::default()
+        });
     }
 
     fn create(&mut self, request: &WatchCreateRequest) {

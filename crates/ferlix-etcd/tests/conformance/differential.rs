@@ -19,13 +19,13 @@ use crate::{
 };
 
 const SEED: u64 = 0xFE71;
-const REQUESTS: usize = 3_000;
+const REQUESTS: usize = 2_000;
 
 /// Few enough that requests meet.
 const KEYS: [&str; 8] = ["a", "aa", "ab", "b", "b/1", "c", "\0", "zz"];
 const LEASES: [i64; 4] = [0, 1, 2, 3];
 
-/// Numbers by lot (SplitMix64), the same each time.
+/// Numbers by lot (`SplitMix64`), the same each time.
 struct Lot(u64);
 
 impl Lot {
@@ -310,7 +310,7 @@ async fn compare(binary: &Path) {
             panic!("step {n} against {real}: {step:#?}\nreal: {expected}\nembedded: {answered}");
         }
         let is_refused = !expected.contains('{');
-        refused += u32::from(is_refused);
+        refused += usize::from(is_refused);
         if let Step::Compact(revision) = step
             && !is_refused
         {
@@ -319,8 +319,10 @@ async fn compare(binary: &Path) {
         now = ours.revision().await;
     }
     // A lot that does nothing, or nothing right, proves nothing.
-    assert!(now > 500 && compacted > 100, "{now} {compacted}");
-    assert!(refused > 100 && refused < 2_000, "{refused}");
+    let made = usize::try_from(now).unwrap();
+    assert!(made > REQUESTS / 10, "{made} revisions");
+    assert!(compacted > now / 2, "{compacted} of {now}");
+    assert!(refused > 100 && refused < REQUESTS / 2, "{refused}");
     assert_eq!(
         history(&theirs, compacted + 1, now).await,
         history(&ours, compacted + 1, now).await

@@ -1,4 +1,4 @@
-//! Put and DeleteRange.
+//! `Put` and `DeleteRange`.
 
 use tonic::Code;
 

@@ -6,6 +6,9 @@
 //! once for all cases; before each, it is emptied. Beside them: what only the embedded server can do (`embedded`), and
 //! `etcdctl` against it (`etcdctl`).
 
+// `allow-unwrap-in-tests` knows only what carries `#[test]`, not the cases and helpers that such a function calls.
+#![allow(clippy::unwrap_used)]
+
 // The stubs are private to the library.
 #[path = "../../src/proto/mod.rs"]
 mod proto;

@@ -53,8 +53,6 @@ async fn changes_are_told(etcd: Etcd) {
     etcd.put("a", "before").await;
     let mut watches = etcd.watch(watch("a", "")).await;
     let first = etcd.put("a", "1").await;
-    etcd.put("b", "other").await;
-    etcd.delete("a", "").await;
     let response = watches.next().await;
     assert_eq!(revision(&response.header), first);
     assert!(!response.created && !response.canceled);
@@ -63,8 +61,11 @@ async fn changes_are_told(etcd: Etcd) {
     assert_eq!((put.create_revision, put.version), (first - 1, 2));
     assert_eq!(response.events[0].prev_kv, None);
 
+    etcd.put("b", "other").await;
+    etcd.delete("a", "").await;
     let response = watches.next().await;
     let deleted = first + 2;
+    assert_eq!(revision(&response.header), deleted);
     assert_eq!(told(&response.events), [format!("-a@{deleted}")]);
     let gone = response.events[0].kv.clone().unwrap();
     assert_eq!((gone.create_revision, gone.version, gone.lease), (0, 0, 0));
@@ -311,9 +312,8 @@ async fn a_cancelled_watch_is_silent(etcd: Etcd) {
     assert_eq!((canceled.watch_id, canceled.compact_revision), (0, 0));
     assert_eq!(canceled.cancel_reason, "");
     assert_eq!(revision(&canceled.header), etcd.revision().await);
-    etcd.put("a", "1").await;
-    etcd.put("a", "2").await;
-    for _ in 0..2 {
+    for value in ["1", "2"] {
+        etcd.put("a", value).await;
         let response = watches.next().await;
         assert_eq!((response.watch_id, response.events.len()), (1, 1));
     }

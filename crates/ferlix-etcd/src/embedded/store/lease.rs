@@ -89,7 +89,7 @@ impl Leases {
 }
 
 impl Store {
-    /// Answers a LeaseGrant request.
+    /// Answers a `LeaseGrant` request.
     pub(crate) fn grant(
         &mut self,
         request: &LeaseGrantRequest,
@@ -147,7 +147,7 @@ impl Store {
         lease.ttl
     }
 
-    /// Answers a LeaseTimeToLive request.
+    /// Answers a `LeaseTimeToLive` request.
     pub(crate) fn time_to_live(
         &self,
         request: &LeaseTimeToLiveRequest,

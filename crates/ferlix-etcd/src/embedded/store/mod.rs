@@ -246,7 +246,7 @@ impl Store {
         }
     }
 
-    /// Answers a DeleteRange request.
+    /// Answers a `DeleteRange` request.
     pub(crate) fn delete(&mut self, request: &DeleteRangeRequest) -> DeleteRangeResponse {
         let mut response = self.apply_delete(request);
         self.commit();
