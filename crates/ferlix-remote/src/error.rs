@@ -54,6 +54,14 @@ pub enum Error {
         /// Why not.
         reason: String,
     },
+    /// An imported endpoint changed in what a proxy cannot follow: it must be imported anew.
+    #[error("endpoint {endpoint} must be imported anew: {what} changed")]
+    NotUpdatable {
+        /// The endpoint.
+        endpoint: String,
+        /// What changed.
+        what: &'static str,
+    },
     /// A distribution provider failed.
     #[error("provider {provider} could not {action}: {source}")]
     Provider {
@@ -63,6 +71,14 @@ pub enum Error {
         action: &'static str,
         /// What it said.
         source: Arc<dyn std::error::Error + Send + Sync>,
+    },
+    /// The registry refused, e.g. an interface name of an endpoint (its exporter is at fault).
+    #[error("the proxy of endpoint {endpoint} could not be registered: {source}")]
+    Registry {
+        /// The endpoint.
+        endpoint: String,
+        /// What the registry said.
+        source: Arc<ferlix_core::Error>,
     },
     /// The input is larger than what is accepted.
     #[error("{what} exceeds the limit of {limit}")]

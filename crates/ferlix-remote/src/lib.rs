@@ -3,14 +3,20 @@
 //!
 //! The public interface is:
 //! - [`endpoint`]: [`EndpointDescription`](endpoint::EndpointDescription), the names of its properties, its flat form for the wire;
+//! - [`admin`]: the Remote Service Admin, its registrations and events;
+//! - [`topology`]: the basic topology manager; [`command`]: the shell commands of the name space `rsa`;
 //! - [`edef`]: descriptions as XML files;
 //! - [`provider`]: what a distribution or a discovery implements.
 //!
 //! Deliberately absent: sockets. How calls travel is a distribution's work, how descriptions travel is a discovery's.
 
+pub mod admin;
+pub mod command;
 pub mod edef;
 pub mod endpoint;
 mod error;
 pub mod provider;
+pub mod topology;
+mod work;
 
 pub use error::Error;

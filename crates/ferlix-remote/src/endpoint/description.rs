@@ -4,6 +4,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
+use ferlix_core::filter::Filter;
 use ferlix_core::property::{Properties, Value};
 
 use super::names;
@@ -171,6 +172,12 @@ impl EndpointDescription {
             .map_or("0.0.0", str::trim)
     }
 
+    /// Whether a filter matches the properties.
+    #[must_use]
+    pub fn matches(&self, filter: &Filter) -> bool {
+        filter.matches(self.properties())
+    }
+
     /// All properties.
     #[must_use]
     pub fn properties(&self) -> &Properties {
@@ -192,12 +199,11 @@ impl EndpointDescription {
     /// Whether both say the same, but for the time stamp: an exporter that repeats itself changes nothing.
     #[must_use]
     pub fn same_content(&self, other: &Self) -> bool {
-        let other_than_time = |description: &'_ Self| {
-            let mut properties = description.properties().clone();
-            properties.remove(names::ECF_ENDPOINT_TIMESTAMP);
-            properties
-        };
-        Arc::ptr_eq(&self.inner, &other.inner) || other_than_time(self) == other_than_time(other)
+        fn without_time(description: &EndpointDescription) -> impl Iterator<Item = (&str, &Value)> {
+            let properties = description.properties().iter();
+            properties.filter(|(key, _)| !key.eq_ignore_ascii_case(names::ECF_ENDPOINT_TIMESTAMP))
+        }
+        Arc::ptr_eq(&self.inner, &other.inner) || without_time(self).eq(without_time(other))
     }
 }
 

@@ -77,27 +77,31 @@ pub struct EndpointEvent {
     pub endpoint: EndpointDescription,
     /// The filter of the listener that matched first; it matches the endpoint as it was when it no longer matches now.
     pub scope: String,
+    /// The discovery that tells it. An endpoint that several discoveries know is there until all of them have told that it went.
+    pub source: String,
 }
 
 impl EndpointEvent {
-    /// An event for a listener of which the filter `scope` matched.
+    /// An event of the discovery `source`, for a listener of which the filter `scope` matched.
     pub fn new(
         kind: EndpointEventKind,
         endpoint: EndpointDescription,
         scope: impl Into<String>,
+        source: impl Into<String>,
     ) -> Self {
         Self {
             kind,
             endpoint,
             scope: scope.into(),
+            source: source.into(),
         }
     }
 }
 
 /// What wants to know of endpoints: the service `ferlix.rsa.discovery.endpointeventlistener`, with the property [`SCOPE`].
 ///
-/// A discovery calls it, in order for each endpoint, from tasks that hold up nothing else; a listener that comes late is told
-/// of everything known. Without a filter in its scope it is told nothing.
+/// A discovery calls it (through an [`EndpointDirectory`](super::EndpointDirectory)), in order for each endpoint, from tasks that
+/// hold up nothing else; a listener that comes late is told of everything known. Without a filter in its scope it is told nothing.
 #[async_trait]
 pub trait EndpointEventListener: Send + Sync {
     /// An endpoint came, changed or went. The next event of the same endpoint waits until this returns.

@@ -5,9 +5,11 @@
 //! what it sees. The Remote Service Admin and the topology managers find them in the registry and follow them as they
 //! come and go. Deliberately absent: which provider exports what (the admin's work), and how anything travels.
 
+mod directory;
 mod discovery;
 mod distribution;
 
+pub use directory::EndpointDirectory;
 pub use discovery::{
     EndpointAdvertiser, EndpointEvent, EndpointEventKind, EndpointEventListener, SCOPE,
 };

@@ -1,0 +1,332 @@
+//! Exports: services of this framework that others can call.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use ferlix_core::property::Properties;
+use ferlix_core::registry::{ServiceGuard, ServiceRef};
+use ferlix_core::service::Dispatch;
+use uuid::Uuid;
+
+use super::event::RemoteServiceAdminEventKind as Kind;
+use super::properties::{Template, exported_interfaces, merged, package_versions};
+use super::registration::{ExportRegistration, Held, Share, Withdrawable};
+use super::selection::{Choice, Offer, Wish, select_exporters};
+use super::state::{Admin, Subject};
+use crate::Error;
+use crate::endpoint::EndpointDescription;
+use crate::provider::{ContainerId, ExportContainer, ExportProvider};
+use crate::work::locked;
+
+/// One exported endpoint.
+pub(super) struct Export {
+    serial: u64,
+    pub(super) service: ServiceRef,
+    pub(super) provider: ServiceGuard<dyn ExportProvider>,
+    container: Arc<dyn ExportContainer>,
+    pub(super) container_id: ContainerId,
+    template: Template,
+    state: Mutex<State>,
+    withdrawn: AtomicBool,
+}
+
+struct State {
+    endpoint: EndpointDescription,
+    overrides: Properties,
+    /// How many shares are open.
+    shares: usize,
+}
+
+impl Export {
+    /// The description now.
+    pub(super) fn endpoint(&self) -> EndpointDescription {
+        locked(&self.state).endpoint.clone()
+    }
+
+    fn subject(&self) -> Subject {
+        Subject::Service(self.service.id())
+    }
+}
+
+impl Withdrawable for Export {
+    fn is_withdrawn(&self) -> bool {
+        self.withdrawn.load(Ordering::Acquire)
+    }
+}
+
+impl Admin {
+    /// Exports a service by every provider that fits, and says what came of each.
+    pub(super) async fn export(
+        &self,
+        service: &ServiceRef,
+        overrides: &Properties,
+    ) -> Result<Vec<ExportRegistration>, Error> {
+        let _turn = self.turns.take(Subject::Service(service.id())).await;
+        self.check_open()?;
+        let refuse = |reason: &str| Error::NotExportable {
+            service: service.to_string(),
+            reason: reason.to_owned(),
+        };
+        if !service.is_registered() {
+            return Err(refuse("it is not registered any more"));
+        }
+        if service.is_imported() {
+            return Err(refuse("it is imported itself"));
+        }
+        let properties = merged(&service.properties(), overrides);
+        let interfaces = exported_interfaces(service, &properties)?;
+        let wish = Wish::of(&properties);
+        let providers = self.context.services::<dyn ExportProvider>(None);
+        let offers: Vec<Offer> = providers
+            .iter()
+            .map(|provider| offer(&***provider))
+            .collect();
+        let (choices, reasons) = select_exporters(&wish, &offers);
+        for reason in &reasons {
+            tracing::debug!(%service, reason, "not exported by a provider");
+        }
+        if choices.is_empty() && !providers.is_empty() {
+            tracing::warn!(%service, reasons = reasons.join("; "), "no provider exports the service");
+        }
+        let mut registrations = Vec::with_capacity(choices.len());
+        let mut providers: Vec<Option<_>> = providers.into_iter().map(Some).collect();
+        for choice in choices {
+            let Some(provider) = providers[choice.offer].take() else {
+                continue;
+            };
+            let request = Request {
+                service,
+                overrides,
+                properties: &properties,
+                interfaces: &interfaces,
+                intents: &wish.intents,
+                offer: &offers[choice.offer],
+                choice,
+            };
+            registrations.push(self.export_by(provider, request).await);
+        }
+        // Its departure may have come before there was anything to withdraw.
+        if !service.is_registered() {
+            for registration in &registrations {
+                if let Some(export) = registration.0.close() {
+                    self.withdraw_export(&export).await;
+                }
+            }
+        }
+        Ok(registrations)
+    }
+
+    /// Exports by one provider; what fails becomes a failed registration and an event.
+    async fn export_by(
+        &self,
+        provider: ServiceGuard<dyn ExportProvider>,
+        request: Request<'_>,
+    ) -> ExportRegistration {
+        let service = request.service.clone();
+        let provider_reference = provider.reference().clone();
+        let result = self.find_or_make(provider, request).await;
+        let (held, event) = match result {
+            Ok(export) => (Held::Open(Arc::clone(&export)), Ok(export)),
+            Err(error) => (Held::Failed(error.clone()), Err(error)),
+        };
+        let closed = locked(&self.exports).tidy();
+        drop(closed);
+        let share = Share::new(self.this.clone(), held);
+        match event {
+            Ok(export) => {
+                locked(&self.exports).add(&share);
+                self.notify_export(Kind::ExportRegistration, &export);
+                if !provider_reference.is_registered() {
+                    self.withdraw_export(&export).await;
+                }
+            }
+            Err(error) => {
+                locked(&self.exports).add_failed(&share);
+                self.notify(Kind::ExportError, |event| {
+                    event.service = Some(service);
+                    event.error = Some(error);
+                });
+            }
+        }
+        ExportRegistration(share)
+    }
+
+    /// One more share in the endpoint of that service in that container, or a new endpoint.
+    async fn find_or_make(
+        &self,
+        provider: ServiceGuard<dyn ExportProvider>,
+        request: Request<'_>,
+    ) -> Result<Arc<Export>, Error> {
+        let name = request.offer.name.clone();
+        let failed = |action| {
+            let name = name.clone();
+            move |error| Error::provider(&name, action, error)
+        };
+        let configuration = &request.choice.configuration;
+        let container = self
+            .step(provider.container(configuration, request.intents, request.properties))
+            .await;
+        let container = container.map_err(failed("make a container"))?;
+        let container_id = container.id();
+        let shared = locked(&self.exports)
+            .endpoints
+            .values()
+            .find(|export| {
+                export.service == *request.service
+                    && export.container_id == container_id
+                    && export.template.configuration == *configuration
+            })
+            .cloned();
+        if let Some(export) = shared {
+            locked(&export.state).shares += 1;
+            return Ok(export);
+        }
+        let interfaces: Vec<Arc<dyn Dispatch>> = request.interfaces.to_vec();
+        let serial = self.next_serial();
+        let template = Template {
+            endpoint_id: Uuid::new_v4().to_string(),
+            framework_uuid: self.context.framework().uuid().to_owned(),
+            service_id: request.service.id(),
+            remote_service_id: serial,
+            container: container_id.clone(),
+            configuration: configuration.clone(),
+            interfaces: interfaces
+                .iter()
+                .map(|dispatch| dispatch.interface().name.to_owned())
+                .collect(),
+            versions: package_versions(&interfaces),
+            supported_configurations: request.offer.configurations.clone(),
+            supported_intents: request.offer.intents.clone(),
+            intents: request.intents.to_vec(),
+        };
+        let endpoint = template.describe(request.properties, None)?;
+        self.step(container.export(&endpoint, interfaces))
+            .await
+            .map_err(failed("export the service"))?;
+        let export = Arc::new(Export {
+            serial,
+            service: request.service.clone(),
+            provider,
+            container,
+            container_id,
+            template,
+            state: Mutex::new(State {
+                endpoint,
+                overrides: request.overrides.clone(),
+                shares: 1,
+            }),
+            withdrawn: AtomicBool::new(false),
+        });
+        locked(&self.exports)
+            .endpoints
+            .insert(serial, Arc::clone(&export));
+        Ok(export)
+    }
+
+    /// Brings an endpoint in line with its service.
+    pub(super) async fn update_export(
+        &self,
+        export: &Arc<Export>,
+        overrides: Option<&Properties>,
+    ) -> Result<EndpointDescription, Error> {
+        let _turn = self.turns.take(export.subject()).await;
+        if export.is_withdrawn() {
+            return Err(Error::Closed {
+                what: "ExportRegistration",
+            });
+        }
+        let (before, overrides) = {
+            let state = locked(&export.state);
+            (
+                state.endpoint.clone(),
+                overrides.unwrap_or(&state.overrides).clone(),
+            )
+        };
+        let properties = merged(&export.service.properties(), &overrides);
+        let endpoint = export
+            .template
+            .describe(&properties, Some(before.timestamp()))?;
+        if endpoint.same_content(&before) {
+            return Ok(before);
+        }
+        let updated = self.step(export.container.update(&endpoint)).await;
+        updated.map_err(|error| {
+            Error::provider(export.provider.name(), "update the endpoint", error)
+        })?;
+        {
+            let mut state = locked(&export.state);
+            state.endpoint = endpoint.clone();
+            state.overrides = overrides;
+        }
+        self.notify_export(Kind::ExportUpdate, export);
+        Ok(endpoint)
+    }
+
+    /// Takes back one share; the last one withdraws the endpoint.
+    pub(super) async fn release_export(&self, export: &Arc<Export>) {
+        let _turn = self.turns.take(export.subject()).await;
+        let last = {
+            let mut state = locked(&export.state);
+            state.shares = state.shares.saturating_sub(1);
+            state.shares == 0
+        };
+        if last {
+            self.withdraw_export(export).await;
+        }
+        let closed = locked(&self.exports).tidy();
+        drop(closed);
+    }
+
+    /// Withdraws an endpoint however many shares are open.
+    pub(super) async fn close_export(&self, export: &Arc<Export>) {
+        let _turn = self.turns.take(export.subject()).await;
+        self.withdraw_export(export).await;
+        let closed = locked(&self.exports).tidy();
+        drop(closed);
+    }
+
+    /// Withdraws an endpoint: the listeners are told first, so that peers hear of it before calls are refused.
+    async fn withdraw_export(&self, export: &Arc<Export>) {
+        if export.withdrawn.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        locked(&self.exports).endpoints.remove(&export.serial);
+        self.notify_export(Kind::ExportUnregistration, export);
+        let endpoint = export.endpoint();
+        if let Err(error) = self.step(export.container.unexport(&endpoint)).await {
+            tracing::warn!(
+                endpoint = endpoint.id(),
+                error = &*error as &dyn std::error::Error,
+                "a container did not let go of an endpoint"
+            );
+        }
+    }
+
+    fn notify_export(&self, kind: Kind, export: &Export) {
+        self.notify(kind, |event| {
+            event.endpoint = Some(export.endpoint());
+            event.service = Some(export.service.clone());
+            event.container = Some(export.container_id.clone());
+        });
+    }
+}
+
+/// What is to be exported by one provider.
+struct Request<'a> {
+    service: &'a ServiceRef,
+    overrides: &'a Properties,
+    /// The service's properties with the overrides.
+    properties: &'a Properties,
+    interfaces: &'a [Arc<dyn Dispatch>],
+    intents: &'a [String],
+    offer: &'a Offer,
+    choice: Choice,
+}
+
+fn offer(provider: &dyn ExportProvider) -> Offer {
+    Offer {
+        name: provider.name().to_owned(),
+        configurations: provider.configurations(),
+        intents: provider.intents(),
+    }
+}

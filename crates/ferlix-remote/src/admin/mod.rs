@@ -1,0 +1,134 @@
+//! The Remote Service Admin: makes endpoints of services, and proxies of endpoints.
+//!
+//! On export the providers are chosen by configuration types and intents, a container of each serves the service, and a description
+//! of the endpoint comes out. On import one provider makes a caller, which is registered under the endpoint's interfaces.
+//! What it does it tells its listeners. Deliberately absent: when to export or import (a topology manager's decision), and any
+//! knowledge of discoveries.
+
+mod caller;
+mod component;
+mod debug;
+mod event;
+mod exports;
+mod imports;
+mod properties;
+mod registration;
+mod selection;
+mod state;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use ferlix_core::property::Properties;
+use ferlix_core::registry::ServiceRef;
+
+use crate::Error;
+use crate::endpoint::EndpointDescription;
+use crate::provider::local_service;
+use crate::work::locked;
+
+pub use component::BUNDLE;
+pub use event::{RemoteServiceAdminEvent, RemoteServiceAdminEventKind, RemoteServiceAdminListener};
+pub use registration::{ExportReference, ExportRegistration, ImportReference, ImportRegistration};
+
+pub(crate) use properties::is_export_relevant;
+pub(crate) use state::Admin;
+
+/// Exports services and imports endpoints: the service `ferlix.rsa.remoteserviceadmin`.
+///
+/// Work on one service or one endpoint is done in turns; on different ones at once. Everything is withdrawn when the admin
+/// goes; the exports of a service when the service goes; what a provider exported or imported when the provider goes.
+#[async_trait]
+pub trait RemoteServiceAdmin: Send + Sync {
+    /// Exports a service by every provider that knows one of its configuration types and supports all its intents.
+    ///
+    /// `overrides` take the place of the service's properties of the same name in any case, except for `objectClass` and
+    /// `service.id`. A service that a provider exports already is shared: one more registration for the same endpoint.
+    ///
+    /// Returns one registration for each provider that was chosen, with an error where it failed; none if no provider fits.
+    ///
+    /// # Errors
+    /// [`Error::NotExportable`] when the service is not there, is imported, has no `service.exported.interfaces`, or does not
+    /// provide one of these remotely; [`Error::Closed`] when the admin is gone.
+    async fn export_service(
+        &self,
+        service: &ServiceRef,
+        overrides: &Properties,
+    ) -> Result<Vec<ExportRegistration>, Error>;
+
+    /// Imports an endpoint: its proxy is registered, and then whoever wanted it is told. A known endpoint is shared and updated.
+    ///
+    /// Returns a registration, with an error if the provider failed.
+    ///
+    /// # Errors
+    /// [`Error::NoProvider`] when no provider knows one of its configuration types and supports all its intents;
+    /// [`Error::Closed`] when the admin is gone.
+    async fn import_service(
+        &self,
+        endpoint: &EndpointDescription,
+    ) -> Result<ImportRegistration, Error>;
+
+    /// The exported endpoints, in the order of their export.
+    fn exported_services(&self) -> Vec<ExportReference>;
+
+    /// The imported endpoints, in the order of their import.
+    fn imported_endpoints(&self) -> Vec<ImportReference>;
+
+    /// The export registrations that are open, then those that failed and that somebody holds.
+    fn export_registrations(&self) -> Vec<ExportRegistration>;
+
+    /// The import registrations that are open, then those that failed and that somebody holds.
+    fn import_registrations(&self) -> Vec<ImportRegistration>;
+}
+
+local_service!(dyn RemoteServiceAdmin, "ferlix.rsa.remoteserviceadmin");
+
+#[async_trait]
+impl RemoteServiceAdmin for Admin {
+    async fn export_service(
+        &self,
+        service: &ServiceRef,
+        overrides: &Properties,
+    ) -> Result<Vec<ExportRegistration>, Error> {
+        self.export(service, overrides).await
+    }
+
+    async fn import_service(
+        &self,
+        endpoint: &EndpointDescription,
+    ) -> Result<ImportRegistration, Error> {
+        self.import(endpoint).await
+    }
+
+    fn exported_services(&self) -> Vec<ExportReference> {
+        locked(&self.exports)
+            .endpoints
+            .values()
+            .map(|export| ExportReference(Arc::clone(export)))
+            .collect()
+    }
+
+    fn imported_endpoints(&self) -> Vec<ImportReference> {
+        locked(&self.imports)
+            .endpoints
+            .values()
+            .map(|import| ImportReference(Arc::clone(import)))
+            .collect()
+    }
+
+    fn export_registrations(&self) -> Vec<ExportRegistration> {
+        locked(&self.exports)
+            .all()
+            .into_iter()
+            .map(ExportRegistration)
+            .collect()
+    }
+
+    fn import_registrations(&self) -> Vec<ImportRegistration> {
+        locked(&self.imports)
+            .all()
+            .into_iter()
+            .map(ImportRegistration)
+            .collect()
+    }
+}

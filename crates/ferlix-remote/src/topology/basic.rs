@@ -1,0 +1,161 @@
+//! [`Topology`]: the basic topology manager without its component.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, Weak};
+
+use ferlix_core::framework::BundleContext;
+use ferlix_core::registry::{
+    EVENT_LISTENER_HOOK, EventListenerHook, ListenerId, ListenerSet, ServiceEvent, ServiceEventKind,
+};
+use ferlix_core::service::Service;
+
+use super::advertising::Advertising;
+use super::exporting::Exporting;
+use super::importing::Importing;
+use crate::admin::{
+    RemoteServiceAdmin, RemoteServiceAdminEvent, RemoteServiceAdminEventKind,
+    RemoteServiceAdminListener,
+};
+use crate::endpoint::names;
+use crate::provider::{
+    EndpointAdvertiser, EndpointEvent, EndpointEventListener, ExportProvider, ImportProvider,
+};
+use crate::work::{Runner, locked};
+
+/// Exports, advertises and imports. Registered under its three interfaces it hears of everything it needs.
+pub(crate) struct Topology {
+    context: BundleContext,
+    exporting: Arc<Exporting>,
+    importing: Arc<Importing>,
+    advertising: Arc<Advertising>,
+    listeners: Mutex<Vec<ListenerId>>,
+}
+
+impl Topology {
+    /// A manager for a framework. It catches up with what is there already once its hook is registered by the same bundle.
+    ///
+    /// # Errors
+    /// As [`BundleContext::add_service_listener`].
+    pub(crate) fn open(
+        context: &BundleContext,
+        admin: Arc<dyn RemoteServiceAdmin>,
+    ) -> Result<Arc<Self>, ferlix_core::Error> {
+        let runner = Runner::new(context.framework());
+        let topology = Arc::new(Self {
+            context: context.clone(),
+            exporting: Exporting::new(Arc::clone(&admin), runner.clone()),
+            importing: Importing::new(
+                Arc::clone(&admin),
+                context.framework().uuid(),
+                runner.clone(),
+            ),
+            advertising: Advertising::new(context, admin, runner),
+            listeners: Mutex::default(),
+        });
+        let listen = |name: &str, heard: fn(&Self, &ServiceEvent)| {
+            let this: Weak<Self> = Arc::downgrade(&topology);
+            let id = context.add_service_listener(Some(name), None, move |event| {
+                if let Some(this) = this.upgrade() {
+                    heard(&this, event);
+                }
+            })?;
+            locked(&topology.listeners).push(id);
+            Ok::<(), ferlix_core::Error>(())
+        };
+        listen(
+            <dyn ExportProvider as Service>::interface().name,
+            |this, event| {
+                if event.kind == ServiceEventKind::Registered {
+                    this.exporting.provider_came();
+                }
+            },
+        )?;
+        listen(
+            <dyn ImportProvider as Service>::interface().name,
+            |this, event| {
+                if event.kind == ServiceEventKind::Registered {
+                    this.importing.provider_came();
+                }
+            },
+        )?;
+        listen(
+            <dyn EndpointAdvertiser as Service>::interface().name,
+            |this, event| match event.kind {
+                ServiceEventKind::Registered => this.advertising.advertiser_came(&event.reference),
+                ServiceEventKind::Unregistering => {
+                    this.advertising.advertiser_went(&event.reference)
+                }
+                _ => {}
+            },
+        )?;
+        listen(EVENT_LISTENER_HOOK, |this, event| {
+            let own = event.reference.bundle_id() == this.context.bundle().id();
+            if own && event.kind == ServiceEventKind::Registered {
+                this.catch_up();
+            }
+        })?;
+        Ok(topology)
+    }
+
+    /// Takes over what was there before: exports, discoveries and services that ask to be exported.
+    fn catch_up(&self) {
+        self.advertising.catch_up();
+        for service in self.context.references(None, None) {
+            if service
+                .properties()
+                .contains(names::SERVICE_EXPORTED_INTERFACES)
+            {
+                self.exporting.service_changed(&service);
+            }
+        }
+    }
+
+    /// Withdraws everything that it exported, advertised and imported.
+    pub(crate) async fn close(&self) {
+        for id in std::mem::take(&mut *locked(&self.listeners)) {
+            self.context.remove_listener(id);
+        }
+        // First those who could call are told, then calls are refused.
+        self.advertising.close().await;
+        tokio::join!(self.exporting.close(), self.importing.close());
+    }
+}
+
+impl EventListenerHook for Topology {
+    fn event(&self, event: &ServiceEvent, _: &mut ListenerSet) {
+        if event
+            .properties
+            .contains(names::SERVICE_EXPORTED_INTERFACES)
+            || self.exporting.knows(event.reference.id())
+        {
+            self.exporting.service_changed(&event.reference);
+        }
+    }
+}
+
+impl RemoteServiceAdminListener for Topology {
+    fn remote_admin_event(&self, event: &RemoteServiceAdminEvent) {
+        use RemoteServiceAdminEventKind::{ExportRegistration, ExportUnregistration, ExportUpdate};
+        let Some(endpoint) = &event.endpoint else {
+            return;
+        };
+        match event.kind {
+            ExportRegistration | ExportUpdate => self.advertising.exported(endpoint),
+            ExportUnregistration => self.advertising.withdrawn(endpoint),
+            _ => {}
+        }
+    }
+}
+
+#[async_trait::async_trait]
+impl EndpointEventListener for Topology {
+    async fn endpoint_changed(&self, event: EndpointEvent) {
+        self.importing.endpoint_changed(event).await;
+    }
+}
+
+impl fmt::Debug for Topology {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Topology").finish_non_exhaustive()
+    }
+}

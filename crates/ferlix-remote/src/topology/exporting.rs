@@ -1,0 +1,232 @@
+//! Exports every service that asks for it, and keeps the exports in line with it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use ferlix_core::property::Properties;
+use ferlix_core::registry::ServiceRef;
+
+use crate::Error;
+use crate::admin::{ExportRegistration, RemoteServiceAdmin, is_export_relevant};
+use crate::endpoint::names;
+use crate::work::{Rounds, Runner, locked};
+
+/// What one manager exports.
+pub(super) struct Exporting {
+    admin: Arc<dyn RemoteServiceAdmin>,
+    rounds: Rounds<u64>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    closing: bool,
+    /// Grows with each export provider that comes.
+    providers: u64,
+    services: HashMap<u64, Known>,
+}
+
+/// A service that asks, or asked, to be exported.
+struct Known {
+    reference: ServiceRef,
+    exported: Option<Exported>,
+}
+
+/// What came of the last export.
+#[derive(Clone)]
+struct Exported {
+    properties: Arc<Properties>,
+    providers: u64,
+    registrations: Vec<ExportRegistration>,
+}
+
+impl Exporting {
+    pub(super) fn new(admin: Arc<dyn RemoteServiceAdmin>, runner: Runner) -> Arc<Self> {
+        Arc::new(Self {
+            admin,
+            rounds: Rounds::new(runner),
+            state: Mutex::default(),
+        })
+    }
+
+    /// Whether a service is exported, or was tried to be.
+    pub(super) fn knows(&self, service: u64) -> bool {
+        locked(&self.state).services.contains_key(&service)
+    }
+
+    /// A service came, changed or went.
+    pub(super) fn service_changed(self: &Arc<Self>, service: &ServiceRef) {
+        {
+            let mut state = locked(&self.state);
+            if state.closing {
+                return;
+            }
+            let known = Known {
+                reference: service.clone(),
+                exported: None,
+            };
+            state.services.entry(service.id()).or_insert(known);
+        }
+        self.request(service.id());
+    }
+
+    /// One more provider may export what could not be exported, or export more.
+    pub(super) fn provider_came(self: &Arc<Self>) {
+        locked(&self.state).providers += 1;
+        self.request_all();
+    }
+
+    pub(super) async fn close(self: &Arc<Self>) {
+        locked(&self.state).closing = true;
+        self.request_all();
+        self.rounds.idle().await;
+    }
+
+    fn request_all(self: &Arc<Self>) {
+        let mut services: Vec<u64> = locked(&self.state).services.keys().copied().collect();
+        services.sort_unstable();
+        services
+            .into_iter()
+            .for_each(|service| self.request(service));
+    }
+
+    fn request(self: &Arc<Self>, service: u64) {
+        let this = Arc::clone(self);
+        self.rounds.begin(service, move || {
+            let this = Arc::clone(&this);
+            async move { this.bring_in_line(service).await }
+        });
+    }
+
+    /// Exports, updates or withdraws, so that the exports are what the service asks for now.
+    async fn bring_in_line(&self, id: u64) {
+        let (service, exported, providers, closing) = {
+            let state = locked(&self.state);
+            let Some(known) = state.services.get(&id) else {
+                return;
+            };
+            (
+                known.reference.clone(),
+                known.exported.clone(),
+                state.providers,
+                state.closing,
+            )
+        };
+        let properties = service.properties();
+        let asks = properties.contains(names::SERVICE_EXPORTED_INTERFACES);
+        if closing || !asks || !service.is_registered() || service.is_imported() {
+            close_all(exported).await;
+            locked(&self.state).services.remove(&id);
+            return;
+        }
+        let registrations = match exported {
+            None => self.export(&service).await,
+            Some(exported) if asks_otherwise(&exported.properties, &properties) => {
+                close_all(Some(exported)).await;
+                self.export(&service).await
+            }
+            Some(exported) if exported.providers != providers => {
+                // New shares first, so that what is exported already stays.
+                let registrations = self.export(&service).await;
+                close_all(Some(exported)).await;
+                registrations
+            }
+            Some(exported) if exported.properties != properties => {
+                for registration in &exported.registrations {
+                    report(&service, registration.update(None).await.map(drop));
+                }
+                exported.registrations
+            }
+            Some(_) => return,
+        };
+        if let Some(known) = locked(&self.state).services.get_mut(&id) {
+            known.exported = Some(Exported {
+                properties,
+                providers,
+                registrations,
+            });
+        }
+    }
+
+    async fn export(&self, service: &ServiceRef) -> Vec<ExportRegistration> {
+        match self.admin.export_service(service, &Properties::new()).await {
+            Ok(registrations) => registrations,
+            Err(error) => {
+                report(service, Err(error));
+                Vec::new()
+            }
+        }
+    }
+}
+
+async fn close_all(exported: Option<Exported>) {
+    for registration in exported
+        .into_iter()
+        .flat_map(|exported| exported.registrations)
+    {
+        registration.close().await;
+    }
+}
+
+/// Reports an error, unless it only says that the endpoint or the admin is gone: whoever closed it knows.
+fn report(service: &ServiceRef, result: Result<(), Error>) {
+    if let Err(error) = result
+        && !matches!(error, Error::Closed { .. })
+        && service.is_registered()
+    {
+        tracing::warn!(%service, error = &error as &dyn std::error::Error, "a service cannot be exported as it asks");
+    }
+}
+
+/// Whether a service asks for other endpoints than before, so that an update is not enough.
+fn asks_otherwise(before: &Properties, now: &Properties) -> bool {
+    let configurations = |properties: &Properties| {
+        let names = properties.texts(names::SERVICE_EXPORTED_CONFIGS);
+        names.into_iter().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let named = [configurations(before), configurations(now)].concat();
+    let relevant = |properties: &Properties| {
+        let entries = properties
+            .iter()
+            .filter(|(key, _)| is_export_relevant(key, &named));
+        entries
+            .map(|(key, value)| (key.to_ascii_lowercase(), value.clone()))
+            .collect::<Vec<_>>()
+    };
+    relevant(before) != relevant(now)
+}
+
+#[cfg(test)]
+mod tests {
+    use ferlix_core::property::Value;
+
+    use super::*;
+
+    #[test]
+    fn what_makes_other_endpoints() {
+        let before = Properties::from([
+            ("service.exported.interfaces", Value::from("*")),
+            ("service.exported.configs", Value::from("x.server")),
+            ("x.server.port", Value::from(1)),
+            ("x.serverless", Value::from(1)),
+            ("hello", Value::from("a")),
+        ]);
+        let with = |key: &str, value: &str| {
+            let mut changed = before.clone();
+            changed.insert(key, value);
+            asks_otherwise(&before, &changed)
+        };
+        for key in [
+            "Service.Exported.Configs",
+            "service.exported.intents",
+            "service.intents",
+            "x.server.port",
+            "x.server.path",
+        ] {
+            assert!(with(key, "new"), "{key}");
+        }
+        for key in ["hello", "x.serverless", "new", "x.server"] {
+            assert!(!with(key, "new"), "{key}");
+        }
+    }
+}
