@@ -69,7 +69,7 @@ impl Address {
             host: host.to_owned(),
             port,
         };
-        if host.is_empty() || address.origin().is_err() {
+        if host.is_empty() || host.contains(['/', '@', '?', '#']) || address.origin().is_err() {
             return Err(wrong("has no proper host"));
         }
         Ok(address)

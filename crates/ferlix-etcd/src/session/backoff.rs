@@ -11,7 +11,7 @@ const CAP_AT_FIRST: Duration = Duration::from_millis(500);
 const CAP_LATER: Duration = Duration::from_secs(5);
 const AT_FIRST: Duration = Duration::from_secs(60);
 
-/// A repeatable source of random waits (SplitMix64; see Steele, Lea and Flood, "Fast splittable pseudorandom number
+/// A repeatable source of random waits (`SplitMix64`; see Steele, Lea and Flood, "Fast splittable pseudorandom number
 /// generators", 2014).
 #[derive(Clone, Debug)]
 pub(crate) struct Jitter(u64);

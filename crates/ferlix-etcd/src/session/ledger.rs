@@ -169,13 +169,13 @@ impl Ledger {
     /// A key is to hold a record, or to be deleted.
     pub(crate) fn wish(
         &mut self,
-        key: String,
+        key: &str,
         wish: Option<Arc<dyn Record>>,
         reply: Option<Reply>,
         now: Instant,
     ) {
         let (had, has) = (
-            self.slots.get(&key).is_some_and(|slot| slot.wish.is_some()),
+            self.slots.get(key).is_some_and(|slot| slot.wish.is_some()),
             wish.is_some(),
         );
         self.advertised = self.advertised + usize::from(has) - usize::from(had);
@@ -183,7 +183,7 @@ impl Ledger {
         let version = self.sequence;
         let slot = self
             .slots
-            .entry(key.clone())
+            .entry(key.to_owned())
             .or_insert_with(|| Slot::new(version));
         slot.wish = wish;
         slot.version = version;
@@ -193,7 +193,7 @@ impl Ledger {
         }
         // One that is on its way is followed by another when it comes back with an older version.
         if slot.state != State::InFlight {
-            self.make_due(&key, now);
+            self.make_due(key, now);
         }
     }
 
@@ -332,7 +332,7 @@ impl Ledger {
         }
         for key in present.keys() {
             if !self.slots.contains_key(key) {
-                self.wish(key.clone(), None, None, now);
+                self.wish(key, None, None, now);
             }
         }
         missing.len()
@@ -491,9 +491,9 @@ mod tests {
         let mut ledger = ledger();
         let (first, mut first_answer) = oneshot::channel();
         let (second, mut second_answer) = oneshot::channel();
-        ledger.wish("k".into(), record("one"), Some(first), now);
+        ledger.wish("k", record("one"), Some(first), now);
         let work = ledger.next(now).unwrap();
-        ledger.wish("k".into(), record("two"), Some(second), now);
+        ledger.wish("k", record("two"), Some(second), now);
         assert!(ledger.next(now).is_none(), "one at a time for a key");
         ledger.finished(
             Finished {
@@ -523,7 +523,7 @@ mod tests {
     async fn what_somebody_else_deleted_or_overwrote_is_put_back_and_our_own_echo_is_not() {
         let now = Instant::now();
         let mut ledger = ledger();
-        ledger.wish("k".into(), record("v"), None, now);
+        ledger.wish("k", record("v"), None, now);
         confirm(&mut ledger, 5, now);
         let echo = Seen {
             revision: 5,
@@ -550,7 +550,7 @@ mod tests {
     async fn a_deletion_seen_before_the_result_of_our_put_counts() {
         let now = Instant::now();
         let mut ledger = ledger();
-        ledger.wish("k".into(), record("v"), None, now);
+        ledger.wish("k", record("v"), None, now);
         let work = ledger.next(now).unwrap();
         let deleted = Seen {
             revision: 6,
@@ -576,7 +576,7 @@ mod tests {
         let now = Instant::now();
         let mut ledger = ledger();
         for key in ["a", "b", "c"] {
-            ledger.wish(key.into(), record("v"), None, now);
+            ledger.wish(key, record("v"), None, now);
             confirm(&mut ledger, 50, now);
         }
         ledger.connection_ended(now);
@@ -610,7 +610,7 @@ mod tests {
         let now = Instant::now();
         let mut ledger = ledger();
         ledger.connection_ended(now);
-        ledger.wish("k".into(), record("v"), None, now);
+        ledger.wish("k", record("v"), None, now);
         confirm(&mut ledger, 9, now);
         assert_eq!(ledger.compare(&BTreeMap::new(), 8, Some(LEASE), now), 0);
         assert_eq!(ledger.compare(&BTreeMap::new(), 9, Some(LEASE), now), 1);
@@ -621,7 +621,7 @@ mod tests {
         let now = Instant::now();
         let mut ledger = ledger();
         let (reply, mut answer) = oneshot::channel();
-        ledger.wish("k".into(), record("v"), Some(reply), now);
+        ledger.wish("k", record("v"), Some(reply), now);
         let work = ledger.next(now).unwrap();
         let verdict = ledger.finished(
             Finished {
@@ -647,11 +647,11 @@ mod tests {
     async fn a_lost_connection_makes_what_was_on_its_way_due_again() {
         let now = Instant::now();
         let mut ledger = ledger();
-        ledger.wish("k".into(), record("v"), None, now);
+        ledger.wish("k", record("v"), None, now);
         ledger.next(now).unwrap();
         ledger.connection_ended(now);
         assert_eq!((ledger.in_flight(), ledger.pending()), (0, 1));
-        ledger.wish("k".into(), None, None, now);
+        ledger.wish("k", None, None, now);
         assert_eq!(ledger.advertised(), 0);
         confirm(&mut ledger, 4, now);
         assert_eq!(ledger.pending(), 0);

@@ -64,7 +64,7 @@ pub struct SessionCounts {
     pub restored: u64,
     /// Reads of the whole range.
     pub resyncs: u64,
-    /// Recoveries begun, for whatever reason.
+    /// Recoveries of a session that had been watching, for whatever reason.
     pub recoveries: u64,
 }
 

@@ -74,7 +74,7 @@ struct Link {
 
 /// Something that was done beside the task.
 enum Done {
-    Leased(Result<Acquired, Error>),
+    Leased(Box<Result<Acquired, Error>>),
     Wrote(Finished),
 }
 
@@ -147,11 +147,12 @@ impl Task {
         let id = self.config.session_id.clone();
         let session_record: Arc<dyn Record> = Arc::new(move || id.clone().into_bytes());
         self.ledger.wish(
-            self.keys.session().to_owned(),
+            self.keys.session(),
             Some(session_record),
             None,
             Instant::now(),
         );
+        self.count_wishes();
         loop {
             let stop = self.round().await;
             let watched_for = self.hang_up();
@@ -250,6 +251,7 @@ impl Task {
                 self.lease = Some(lease.id);
                 link.keeper = Some(keeper);
                 self.refused_lease = false;
+                self.count_wishes();
                 self.status.tell(|status| {
                     status.lease_id = Some(lease.id);
                     status.granted_ttl = Some(lease.ttl);
@@ -308,6 +310,7 @@ impl Task {
             .ledger
             .compare(&present, range.revision, self.lease, now);
 
+        self.count_wishes();
         let entered = self.status.enter(SessionState::Watching);
         self.status.tell(|status| {
             status.revision = range.revision;
@@ -405,6 +408,9 @@ impl Task {
                 Event::Delete { key, revision } => SessionEvent::Delete { key, revision },
             });
         }
+        if restored > 0 {
+            self.count_wishes();
+        }
         self.status.note(|status| {
             status.revision = status.revision.max(revision);
             status.counts.events += count;
@@ -445,7 +451,7 @@ impl Task {
                 Woken::Closing | Woken::Command(None) => return Err(Stop::Closing),
                 Woken::Command(Some(command)) => self.take(command),
                 Woken::Done(Done::Wrote(finished)) => self.wrote(finished)?,
-                Woken::Done(Done::Leased(acquired)) => self.leased(acquired)?,
+                Woken::Done(Done::Leased(acquired)) => self.leased(*acquired)?,
                 Woken::Renewed(result) => self.renewed(result)?,
                 Woken::Tick => self.tick()?,
                 Woken::Ask => self.ask_for_a_lease(),
@@ -460,7 +466,7 @@ impl Task {
 
     fn take(&mut self, command: Command) {
         let Command { key, wish, reply } = command;
-        self.ledger.wish(key, wish, Some(reply), Instant::now());
+        self.ledger.wish(&key, wish, Some(reply), Instant::now());
         self.count_wishes();
     }
 
@@ -519,8 +525,9 @@ impl Task {
             link.ask_again = None;
             let client = link.client.clone();
             let config = Arc::clone(&self.config);
-            self.operations
-                .spawn(async move { Done::Leased(Keeper::acquire(client, None, &config).await) });
+            self.operations.spawn(async move {
+                Done::Leased(Box::new(Keeper::acquire(client, None, &config).await))
+            });
         }
     }
 
@@ -595,7 +602,7 @@ impl Task {
         self.status.enter(SessionState::Lost);
         self.status.tell(|status| {
             status.last_error = Some(error);
-            status.counts.recoveries += 1;
+            status.counts.recoveries += u64::from(watched_for.is_some());
         });
         self.attend(sleep(wait)).await
     }

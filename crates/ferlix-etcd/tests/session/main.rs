@@ -1,6 +1,11 @@
 //! What a session and its client promise, through every fault that ends: on the embedded etcd over in-memory streams with
 //! paused time, and on the real etcd binaries that `FERLIX_TEST_ETCD` names (`:` between them).
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "this is a test throughout, helpers included"
+)]
+
 mod client;
 mod faults;
 mod memory;
