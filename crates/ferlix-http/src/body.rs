@@ -15,6 +15,7 @@ use http_body::{Frame, SizeHint};
 use http_body_util::BodyExt as _;
 
 use crate::error::BoxError;
+use crate::request::RequestInfo;
 use crate::server::{InFlight, IncomingBody};
 
 /// Growing a buffer for a body begins with this much at most, whatever length the client announced.
@@ -55,8 +56,18 @@ pub enum BodyError {
 /// ```
 pub struct Body {
     content: Content,
-    /// Tells the connection that the response is written, when the server drops it.
-    in_flight: Option<InFlight>,
+    note: Note,
+}
+
+/// What goes with a body. It is carried here and not in the extensions of the message, which would be allocated for it.
+enum Note {
+    None,
+    /// A request's: where it came from.
+    Request(RequestInfo),
+    /// A response's: tells the connection that it is written, when the server drops the body.
+    Response {
+        _in_flight: InFlight,
+    },
 }
 
 enum Content {
@@ -82,20 +93,39 @@ impl Body {
         Self::of(Content::Stream(Box::pin(body.map_err(Into::into))))
     }
 
-    pub(crate) const fn incoming(body: IncomingBody) -> Self {
-        Self::of(Content::Incoming(body))
+    /// The body of a request, if it has one.
+    pub(crate) fn of_request(body: Option<IncomingBody>, info: RequestInfo) -> Self {
+        let content = match body {
+            Some(body) => Content::Incoming(body),
+            None => Content::Empty,
+        };
+        Self {
+            content,
+            note: Note::Request(info),
+        }
     }
 
     const fn of(content: Content) -> Self {
         Self {
             content,
-            in_flight: None,
+            note: Note::None,
+        }
+    }
+
+    /// Where the request came from and where it was routed to: there for every body that the server gave to a handler.
+    #[must_use]
+    pub const fn info(&self) -> Option<&RequestInfo> {
+        match &self.note {
+            Note::Request(info) => Some(info),
+            _ => None,
         }
     }
 
     /// Marks the body as that of the response to the request in flight.
     pub(crate) fn answering(mut self, in_flight: InFlight) -> Self {
-        self.in_flight = Some(in_flight);
+        self.note = Note::Response {
+            _in_flight: in_flight,
+        };
         self
     }
 

@@ -1,5 +1,6 @@
 //! [`HttpError`]: what the HTTP service refuses, and who is at fault.
 
+use std::any::Any;
 use std::error::Error as StdError;
 use std::fmt;
 use std::io;
@@ -36,6 +37,9 @@ pub enum HttpError {
         /// What is expected.
         reason: String,
     },
+    /// The server has not started yet, or has stopped.
+    #[error("the HTTP server is not running")]
+    NotRunning,
     /// A mount path must not be served (the caller of `mount` is at fault).
     #[error("invalid path {path:?}: {source}")]
     Path {
@@ -92,6 +96,15 @@ pub enum HttpError {
         /// What is wrong with it.
         source: BoxError,
     },
+}
+
+/// What a panic of `who` said.
+pub(crate) fn panic_message(who: &str, panic: &(dyn Any + Send)) -> String {
+    let text = panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    format!("{who} panicked: {}", text.unwrap_or("(no message)"))
 }
 
 /// An error with its causes, on one line, for the log.

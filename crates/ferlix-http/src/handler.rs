@@ -23,7 +23,7 @@ pub type HandlerFuture = BoxFuture<'static, Result<Response<Body>, BoxError>>;
 /// The server sets no deadline for an answer: a handler that waits for something bounds its own wait. The future is
 /// polled on the connection's task; blocking work belongs in `spawn_blocking`.
 pub trait Handler: Send + Sync + 'static {
-    /// Answers one request. Its extensions hold a [`RequestInfo`](crate::RequestInfo).
+    /// Answers one request. Where it came from is said by [`Body::info`].
     fn handle(&self, request: Request<Body>) -> HandlerFuture;
 }
 
@@ -59,7 +59,8 @@ where
     Arc::new(Function(function))
 }
 
-/// Makes a handler of a tower service, for example an axum router. It is cloned for each request, as tower asks.
+/// Makes a handler of a tower service, for example an axum router. It is cloned for each request, as tower asks, and finds
+/// a [`RequestInfo`](crate::RequestInfo) in the request's extensions.
 pub fn tower_handler<S, B>(service: S) -> Arc<dyn Handler>
 where
     S: TowerService<Request<Body>, Response = Response<B>> + Clone + Send + Sync + 'static,
@@ -78,7 +79,10 @@ where
         B: http_body::Body<Data = Bytes> + Send + 'static,
         B::Error: Into<BoxError>,
     {
-        fn handle(&self, request: Request<Body>) -> HandlerFuture {
+        fn handle(&self, mut request: Request<Body>) -> HandlerFuture {
+            if let Some(info) = request.body().info().cloned() {
+                request.extensions_mut().insert(info);
+            }
             let mut service = self.0.clone();
             Box::pin(async move {
                 poll_fn(|cx| service.poll_ready(cx))

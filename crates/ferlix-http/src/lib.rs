@@ -3,12 +3,15 @@
 //! The public interface is:
 //! - [`HttpService`]: the service that mounts handlers, with [`MountOptions`] and [`Mount`];
 //! - [`Handler`], [`handler_fn`], [`tower_handler`]: what is mounted; [`Body`] and [`RequestInfo`]: what it works with;
+//! - [`Servlet`]: a handler as a service, mounted while it is registered;
+//! - [`BUNDLE`], [`instantiate`] and [`properties`]: the component that offers the service;
 //! - [`Server`] and [`ServerOptions`]: the server itself, for programs without components;
 //! - [`HttpError`], [`BodyError`], [`PathError`].
 //!
 //! Types of `http`, `http-body`, `bytes` and `tower-service` stand in signatures; those of hyper and rustls never do.
 
 mod body;
+mod component;
 mod error;
 mod handler;
 mod pages;
@@ -16,12 +19,15 @@ mod path;
 mod request;
 mod server;
 mod service;
+mod servlet;
 mod tls;
 
 pub use body::{Body, BodyError};
+pub use component::{BUNDLE, FACTORY, INSTANCE, instantiate, properties};
 pub use error::{BoxError, HttpError};
 pub use handler::{Handler, HandlerFuture, handler_fn, tower_handler};
 pub use path::{PathError, normalise};
 pub use request::RequestInfo;
 pub use server::{Server, ServerOptions, TlsFiles};
 pub use service::{HTTP_SERVICE, HttpService, Mount, MountOptions};
+pub use servlet::{SERVLET, SERVLET_PATH, Servlet};

@@ -8,7 +8,8 @@ use http::uri::PathAndQuery;
 
 use crate::server::{Connection, Entry};
 
-/// Where a request came from and where it was routed to: an extension of every request that a handler gets.
+/// Where a request came from and where it was routed to: [`Body::info`](crate::Body::info) of every request that a handler
+/// gets. A tower service finds it in the request's extensions.
 #[derive(Clone)]
 pub struct RequestInfo {
     connection: Arc<Connection>,

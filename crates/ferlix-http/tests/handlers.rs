@@ -9,8 +9,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use ferlix_http::{
-    Body, BoxError, Handler, HttpError, HttpService as _, MountOptions, Server, handler_fn,
-    tower_handler,
+    Body, BoxError, Handler, HttpError, HttpService as _, MountOptions, RequestInfo, Server,
+    handler_fn, tower_handler,
 };
 use http::{Request, Response};
 use http_body_util::Full;
@@ -169,7 +169,8 @@ impl Service<Request<Body>> for Counting {
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         assert!(self.ready, "called before it was ready");
-        let answer = format!("tower saw {}", request.uri());
+        let info = request.extensions().get::<RequestInfo>().unwrap();
+        let answer = format!("tower saw {} at {}", request.uri(), info.mount_path());
         ready(Ok(Response::new(Full::new(answer.into()))))
     }
 }
@@ -180,7 +181,10 @@ async fn a_tower_service_can_be_mounted() {
     mount(&server, "/tower", tower_handler(Counting::default()));
     let mut client = Client::connect(&server).await;
     for _ in 0..2 {
-        assert_eq!(client.get("/tower/x?y").await.body, "tower saw /tower/x?y");
+        assert_eq!(
+            client.get("/tower/x?y").await.body,
+            "tower saw /tower/x?y at /tower"
+        );
     }
 }
 

@@ -2,8 +2,6 @@
 
 mod support;
 
-use std::time::Duration;
-
 use ferlix_http::{Body, BoxError, HttpService as _, MountOptions, handler_fn};
 use http::{Request, Response};
 
@@ -321,48 +319,6 @@ async fn two_lengths_are_never_kept_alive() {
     let answer = client.answer().await;
     assert_eq!((answer.status, answer.body.as_str()), (200, ""));
     assert_eq!(client.rest().await, "");
-}
-
-#[tokio::test]
-async fn slow_clients_are_timed_out() {
-    let mut options = options();
-    options.header_timeout = Duration::from_millis(50);
-    options.socket_timeout = Duration::from_millis(100);
-    let server = server(options).await;
-    mount(&server, "/echo", echo());
-
-    let mut silent = Client::connect(&server).await;
-    assert_eq!(silent.rest().await, "");
-
-    let mut slow_header = Client::connect(&server).await;
-    slow_header.send("GET /echo HTTP/1.1\r\nhos").await;
-    assert_eq!(slow_header.answer().await.status, 408);
-    assert_eq!(slow_header.rest().await, "");
-
-    let mut slow_body = Client::connect(&server).await;
-    slow_body
-        .send("POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\n\r\nab")
-        .await;
-    assert_eq!(slow_body.answer().await.status, 408);
-    slow_body.close_sending().await;
-    assert_eq!(slow_body.rest().await, "");
-
-    let mut idle = Client::connect(&server).await;
-    assert_eq!(idle.get("/echo").await.status, 200);
-    assert_eq!(idle.rest().await, "");
-
-    let mut deaf = Client::connect(&server).await;
-    let endless = handler_fn(async |_: Request<Body>| {
-        Ok::<_, BoxError>(Response::new(Body::from(vec![0; 64 * 1024 * 1024])))
-    });
-    mount(&server, "/endless", endless);
-    deaf.send("GET /endless HTTP/1.1\r\nhost: x\r\n\r\n").await;
-    support::within(async {
-        while server.open_connections() > 0 {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
 }
 
 #[tokio::test]

@@ -191,3 +191,187 @@ async fn say<T: AsyncWrite + Unpin>(mut stream: T, text: &[u8]) {
         tracing::debug!("the client is gone: {error}");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    //! On streams in memory, with a clock that goes on by itself when everybody waits.
+
+    use http::{Request, Response};
+    use tokio::io::{AsyncReadExt as _, DuplexStream, duplex};
+    use tokio::task::JoinHandle;
+
+    use super::*;
+    use crate::body::Body;
+    use crate::error::BoxError;
+    use crate::handler::handler_fn;
+    use crate::server::ServerOptions;
+    use crate::service::MountOptions;
+
+    /// A served connection: limits of 30 s for a head and 60 s for a pause; a handler that reads and one that writes much.
+    fn connection() -> (DuplexStream, JoinHandle<()>, Arc<Shared>) {
+        let shared = Arc::new(Shared::new(&ServerOptions::new("localhost", 0)).unwrap());
+        let reads = handler_fn(async |request: Request<Body>| {
+            let body = request.into_body().collect_limited(1000).await?;
+            Ok::<_, BoxError>(Response::new(Body::from(body)))
+        });
+        let writes = handler_fn(async |_: Request<Body>| {
+            Ok::<_, BoxError>(Response::new(Body::from(vec![b'x'; 1_000_000])))
+        });
+        let waits = handler_fn(async |_: Request<Body>| {
+            tokio::time::sleep(Duration::from_secs(600)).await;
+            Ok::<_, BoxError>(Response::new(Body::from("patience")))
+        });
+        for (path, handler) in [("/reads", reads), ("/writes", writes), ("/waits", waits)] {
+            shared
+                .routes
+                .mount(path, handler, MountOptions::new("test"))
+                .unwrap();
+        }
+        let (client, server) = duplex(4096);
+        let peer = ([127, 0, 0, 1], 1).into();
+        let task = tokio::spawn(serve_stream(server, peer, false, Arc::clone(&shared)));
+        (client, task, shared)
+    }
+
+    /// Sends text and reads until the server closes; also how many seconds that took.
+    async fn exchange(mut client: DuplexStream, text: &str) -> (String, u64) {
+        let begun = Instant::now();
+        client.write_all(text.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).await.unwrap();
+        (answer, begun.elapsed().as_secs())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_silent_client_is_cut() {
+        let (client, task, _shared) = connection();
+        assert_eq!(exchange(client, "").await, (String::new(), 30));
+        task.await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_header_is_answered_408() {
+        let (client, task, _shared) = connection();
+        let (answer, seconds) = exchange(client, "POST /reads HTTP/1.1\r\nho").await;
+        assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+        assert_eq!(seconds, 30);
+        task.await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_header_that_trickles_is_answered_408() {
+        let (mut client, task, _shared) = connection();
+        let begun = Instant::now();
+        let mut answer = Vec::new();
+        let mut letters = b"POST /reads HTTP/1.1\r\nx: "
+            .iter()
+            .chain(std::iter::repeat(&b'x'));
+        while answer.is_empty() {
+            client.write_all(&[*letters.next().unwrap()]).await.unwrap();
+            tokio::time::advance(Duration::from_secs(1)).await;
+            let mut buffer = [0; 100];
+            if let Ok(Ok(read)) = timeout(Duration::from_millis(1), client.read(&mut buffer)).await
+            {
+                answer.extend(&buffer[..read]);
+            }
+        }
+        assert!(
+            answer.starts_with(b"HTTP/1.1 408 "),
+            "{}",
+            String::from_utf8_lossy(&answer)
+        );
+        assert!(
+            (29..=32).contains(&begun.elapsed().as_secs()),
+            "{:?}",
+            begun.elapsed()
+        );
+        drop(client);
+        task.await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_body_is_answered_408() {
+        let (client, task, _shared) = connection();
+        let text = "POST /reads HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\n\r\nab";
+        let (answer, seconds) = exchange(client, text).await;
+        assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+        // And 2 s in which the client could have read the answer.
+        assert!((60..=62).contains(&seconds), "{seconds}");
+        task.await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_idle_connection_is_closed() {
+        let (client, task, _shared) = connection();
+        let (answer, seconds) = exchange(client, "GET /reads HTTP/1.1\r\nhost: x\r\n\r\n").await;
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+        assert_eq!(seconds, 60);
+        task.await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_handler_is_nobodys_fault() {
+        let (client, task, _shared) = connection();
+        let text = "GET /waits HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+        let (answer, seconds) = exchange(client, text).await;
+        assert!(answer.ends_with("patience"), "{answer}");
+        assert_eq!(seconds, 600);
+        task.await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_does_not_read_is_cut() {
+        let (mut client, task, _shared) = connection();
+        let begun = Instant::now();
+        client
+            .write_all(b"GET /writes HTTP/1.1\r\nhost: x\r\n\r\n")
+            .await
+            .unwrap();
+        task.await.unwrap();
+        assert_eq!(begun.elapsed().as_secs(), 60);
+        let mut some = Vec::new();
+        client.read_to_end(&mut some).await.unwrap();
+        assert!(some.len() <= 4096, "{}", some.len());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_never_stops_sending_is_cut() {
+        let (mut client, task, _shared) = connection();
+        let head = "POST /reads HTTP/1.1\r\nhost: x\r\ncontent-length: 99999999999\r\n\r\n";
+        client.write_all(head.as_bytes()).await.unwrap();
+        let mut answer = [0; 13];
+        client.read_exact(&mut answer).await.unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 413 ");
+        let begun = Instant::now();
+        while client.write_all(b"more").await.is_ok() {
+            tokio::time::advance(Duration::from_millis(100)).await;
+        }
+        assert!(
+            (1..=3).contains(&begun.elapsed().as_secs()),
+            "{:?}",
+            begun.elapsed()
+        );
+        task.await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stop_cuts_what_was_not_read_and_answers_what_was() {
+        let (fresh, first, shared) = connection();
+        let (mut busy, second, other) = connection();
+        busy.write_all(b"GET /waits HTTP/1.1\r\nhost: x\r\n\r\n")
+            .await
+            .unwrap();
+        tokio::task::yield_now().await;
+        for shared in [&shared, &other] {
+            shared.stages.advance(Stage::Draining);
+            tokio::task::yield_now().await;
+            shared.stages.advance(Stage::Refusing);
+        }
+        assert_eq!(exchange(fresh, "").await, (String::new(), 0));
+        let (answer, seconds) = exchange(busy, "").await;
+        assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+        assert_eq!(seconds, 0);
+        first.await.unwrap();
+        second.await.unwrap();
+    }
+}

@@ -1,7 +1,6 @@
 //! [`Dispatcher`]: takes a request of one connection to the handler that its path is mounted at, and brings back a
 //! response, whatever the handler does.
 
-use std::any::Any;
 use std::borrow::Cow;
 use std::convert::Infallible;
 use std::fmt;
@@ -22,7 +21,7 @@ use super::incoming::IncomingBody;
 use super::routes::Entry;
 use super::stage::Stage;
 use crate::body::Body;
-use crate::error::{BoxError, Causes};
+use crate::error::{BoxError, Causes, panic_message};
 use crate::handler::HandlerFuture;
 use crate::pages;
 use crate::path::{PathError, normalise};
@@ -66,18 +65,13 @@ impl Dispatcher {
             Ok(found) => found,
             Err(refusal) => return State::Ready(Some(refusal.page())),
         };
-        let (mut parts, body) = request.into_parts();
-        let has_body = !body.is_end_stream();
-        let body = if has_body {
+        let has_body = !request.body().is_end_stream();
+        let info = RequestInfo::new(Arc::clone(&self.connection), Arc::clone(&entry), target);
+        let request = request.map(|body| {
             let connection = Arc::clone(&self.connection);
-            Body::incoming(IncomingBody::new(body, connection, entry.max_body_size()))
-        } else {
-            Body::empty()
-        };
-        let connection = Arc::clone(&self.connection);
-        let info = RequestInfo::new(connection, Arc::clone(&entry), target);
-        parts.extensions.insert(info);
-        let request = Request::from_parts(parts, body);
+            let body = has_body.then(|| IncomingBody::new(body, connection, entry.max_body_size()));
+            Body::of_request(body, info)
+        });
         match catch_unwind(AssertUnwindSafe(|| entry.handler().handle(request))) {
             Ok(answer) => State::Running(Running {
                 answer,
@@ -87,7 +81,7 @@ impl Dispatcher {
             Err(panic) => State::Ready(Some(failed(
                 &self.connection,
                 &entry,
-                &panic_message(&*panic),
+                &panic_message("the handler", &*panic),
             ))),
         }
     }
@@ -153,7 +147,7 @@ impl Running {
         let answer = match catch_unwind(AssertUnwindSafe(|| self.answer.as_mut().poll(cx))) {
             Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(answer)) => answer,
-            Err(panic) => Err(BoxError::from(panic_message(&*panic))),
+            Err(panic) => Err(BoxError::from(panic_message("the handler", &*panic))),
         };
         // What the handler made of a body that we cut off is not what the client is to see.
         if self.has_body {
@@ -204,12 +198,4 @@ fn failed(connection: &Connection, entry: &Entry, error: &dyn fmt::Display) -> R
     let error_id = uuid::Uuid::new_v4().to_string();
     tracing::error!(%error_id, path = entry.path(), peer = %connection.peer(), "a request failed: {error}");
     pages::failed(&error_id)
-}
-
-fn panic_message(panic: &(dyn Any + Send)) -> String {
-    let text = panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    format!("the handler panicked: {}", text.unwrap_or("(no message)"))
 }

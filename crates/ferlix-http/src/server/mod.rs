@@ -53,6 +53,27 @@ struct Shared {
     stages: Stages,
 }
 
+impl Shared {
+    fn new(options: &ServerOptions) -> Result<Self, HttpError> {
+        let mut http = hyper::server::conn::http1::Builder::new();
+        // A client that closes its sending side after the request gets its answer. The time limits are the watchdog's.
+        http.half_close(true)
+            .header_read_timeout(None)
+            .max_header_size(options.max_header_size);
+        let routes = Routes::new(options.case_sensitive_paths, options.max_body_size);
+        Ok(Self {
+            routes: Arc::new(routes),
+            http,
+            tls: options.tls.as_ref().map(crate::tls::acceptor).transpose()?,
+            limits: TimeLimits {
+                head: options.header_timeout.min(options.socket_timeout),
+                pause: options.socket_timeout,
+            },
+            stages: Stages::new(),
+        })
+    }
+}
+
 /// A running HTTP server. Dropping it cuts its connections; [`shutdown`](Self::shutdown) first is the polite way.
 ///
 /// ```
@@ -83,7 +104,7 @@ impl Server {
     /// # Errors
     /// [`HttpError`] when the address cannot be listened on, or a certificate or key cannot be used.
     pub async fn bind(options: ServerOptions) -> Result<Self, HttpError> {
-        let tls = options.tls.as_ref().map(crate::tls::acceptor).transpose()?;
+        let shared = Arc::new(Shared::new(&options)?);
         let refused = |source: std::io::Error| {
             let (host, port) = (options.host.clone(), options.port);
             match source.kind() {
@@ -97,24 +118,8 @@ impl Server {
             .map_err(refused)?;
         let address = listener.local_addr().map_err(refused)?;
 
-        let mut http = hyper::server::conn::http1::Builder::new();
-        // A client that closes its sending side after the request gets its answer. The time limits are the watchdog's.
-        http.half_close(true)
-            .header_read_timeout(None)
-            .max_header_size(options.max_header_size);
-        let limits = TimeLimits {
-            head: options.header_timeout.min(options.socket_timeout),
-            pause: options.socket_timeout,
-        };
-        let routes = Routes::new(options.case_sensitive_paths, options.max_body_size);
         let server = Self {
-            shared: Arc::new(Shared {
-                routes: Arc::new(routes),
-                http,
-                tls,
-                limits,
-                stages: Stages::new(),
-            }),
+            shared,
             host: options.host,
             address,
             drain: options.drain,
@@ -179,6 +184,9 @@ impl HttpService for Server {
         handler: Arc<dyn Handler>,
         options: MountOptions,
     ) -> Result<Mount, HttpError> {
+        if self.shared.stages.now() != Stage::Open {
+            return Err(HttpError::NotRunning);
+        }
         self.shared.routes.mount(path, handler, options)
     }
 

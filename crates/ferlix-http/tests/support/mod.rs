@@ -8,8 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ferlix_http::{
-    Body, BoxError, Handler, HttpService as _, MountOptions, RequestInfo, Server, ServerOptions,
-    handler_fn,
+    Body, BoxError, Handler, HttpService as _, MountOptions, Server, ServerOptions, handler_fn,
 };
 use http::{Request, Response};
 use tokio::io::{
@@ -169,7 +168,7 @@ pub(crate) fn text(text: &'static str) -> Arc<dyn Handler> {
 /// Answers with what it was sent, and says how it was reached.
 pub(crate) fn echo() -> Arc<dyn Handler> {
     handler_fn(async |request: Request<Body>| {
-        let info = request.extensions().get::<RequestInfo>().unwrap().clone();
+        let info = request.body().info().unwrap().clone();
         let method = request.method().clone();
         let body = request.into_body().collect_limited(u64::MAX).await?;
         let response = Response::builder()

@@ -1,0 +1,212 @@
+//! The bundle `ferlix.http.basic`: the HTTP server as a component.
+//!
+//! In: properties and servlet services. Out: the service `ferlix.http.service`. The component is ERRONEOUS when it cannot
+//! listen, with a line that says what to do, and tries again until the address is free.
+
+mod settings;
+mod whiteboard;
+
+use std::fmt;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, OnceLock};
+
+use ferlix_core::component::{
+    Callbacks, Component, ComponentContext, ComponentError, ComponentFactory, Fields, Many,
+};
+use ferlix_core::framework::{BundleContext, BundleDefinition};
+use ferlix_core::property::{Properties, Value};
+
+use self::whiteboard::{Board, Whiteboard};
+use crate::error::HttpError;
+use crate::handler::Handler;
+use crate::server::{Server, ServerOptions};
+use crate::service::{HttpService, Mount, MountOptions};
+use crate::servlet::Servlet;
+
+/// The names of the component's properties.
+pub mod properties {
+    pub use super::settings::{
+        ADDRESS, CASE_SENSITIVE_PATHS, CERT_FILE, DRAIN, EXTRA, HEADER_TIMEOUT, HTTPS, KEY_FILE,
+        MAX_BODY_SIZE, MAX_CONNECTIONS, MAX_HEADER_SIZE, PORT, SOCKET_TIMEOUT,
+    };
+}
+
+/// The factory of the HTTP service.
+pub const FACTORY: &str = "ferlix.http.service.basic.factory";
+/// The usual name of its instance.
+pub const INSTANCE: &str = "http-server";
+
+/// The bundle of the HTTP service. It instantiates nothing: [`instantiate`] does.
+pub static BUNDLE: BundleDefinition = BundleDefinition {
+    symbolic_name: "ferlix.http.basic",
+    version: env!("CARGO_PKG_VERSION"),
+    location: file!(),
+    components: &[HttpServer::factory],
+    activator: None,
+};
+
+/// Makes the HTTP service, as instance [`INSTANCE`]; the properties are those of [`properties`], over the framework's.
+///
+/// Returns when it listens or is ERRONEOUS.
+///
+/// # Errors
+/// When the bundle is not started or the instance is there already.
+pub async fn instantiate(
+    context: &BundleContext,
+    properties: Properties,
+) -> Result<(), ferlix_core::Error> {
+    context
+        .components()
+        .instantiate(FACTORY, INSTANCE, properties)
+        .await
+}
+
+/// The HTTP service as a component.
+struct HttpServer {
+    options: ServerOptions,
+    extra: Value,
+    board: OnceLock<Board>,
+    servlets: Whiteboard,
+}
+
+impl Component for HttpServer {
+    fn factory() -> ComponentFactory {
+        let callbacks = Callbacks::<Self> {
+            validate: Some(|this, context| {
+                Box::pin(async move { Ok(this.start(&context).await?) })
+            }),
+            invalidate: Some(|this, _| {
+                Box::pin(async move {
+                    this.stop().await;
+                    Ok(())
+                })
+            }),
+            bind: vec![("servlets", |this, reference| {
+                this.servlets.add(reference, this.board.get());
+                Box::pin(async { Ok(()) })
+            })],
+            update: vec![("servlets", |this, _| {
+                this.servlets.update(this.board.get());
+                Box::pin(async { Ok(()) })
+            })],
+            unbind: vec![("servlets", |this, reference| {
+                this.servlets.remove(&reference, this.board.get());
+                Box::pin(async { Ok(()) })
+            })],
+        };
+        let factory = ComponentFactory::of::<Self>(FACTORY)
+            .provides::<Self, dyn HttpService>(|this| this)
+            .inject::<Many<dyn Servlet>>("servlets", "(!(service.imported=*))", 0)
+            .callbacks(callbacks);
+        settings::declared()
+            .into_iter()
+            .fold(factory, |factory, (key, default)| {
+                factory.value::<Value>(key, default)
+            })
+    }
+
+    fn build(fields: &mut Fields) -> Result<Self, ComponentError> {
+        let properties = fields.properties();
+        Ok(Self {
+            options: settings::read(properties).map_err(line)?,
+            extra: properties.get(settings::EXTRA).cloned().unwrap_or_default(),
+            board: OnceLock::new(),
+            servlets: Whiteboard::default(),
+        })
+    }
+}
+
+impl HttpServer {
+    async fn start(&self, context: &ComponentContext) -> Result<(), ComponentError> {
+        let scheme = if self.options.tls.is_some() {
+            "https"
+        } else {
+            "http"
+        };
+        let (host, port) = (&self.options.host, self.options.port);
+        tracing::info!("HTTP server starting on {scheme}://{host}:{port}");
+        let server = Server::bind(self.options.clone()).await.map_err(line)?;
+        let address = server.address();
+        let parameters = Properties::from([
+            ("http.address", Value::from(address.ip().to_string())),
+            ("http.port", Value::from(address.port())),
+            ("http.https", Value::from(server.is_secure())),
+            ("http.name", Value::from(context.name())),
+            ("http.extra", self.extra.clone()),
+        ]);
+        context.set_property(settings::ADDRESS, host.as_str());
+        context.set_property(settings::PORT, address.port());
+        context.set_property(settings::HTTPS, server.is_secure());
+        let board = self.board.get_or_init(|| Board {
+            server,
+            context: context.bundle().clone(),
+            parameters,
+        });
+        self.servlets.open(board);
+        tracing::info!("HTTP server started on {scheme}://{address}");
+        Ok(())
+    }
+
+    async fn stop(&self) {
+        if let Some(board) = self.board.get() {
+            let address = board.server.address();
+            // The servlets answer what was read; they are told when that is done.
+            board.server.shutdown().await;
+            self.servlets.close(board);
+            tracing::info!("HTTP server stopped on {address}");
+        }
+    }
+
+    fn server(&self) -> Option<&Server> {
+        self.board.get().map(|board| &board.server)
+    }
+}
+
+/// The service is registered after `start` only, so whoever has it finds the server there.
+impl HttpService for HttpServer {
+    fn mount(
+        &self,
+        path: &str,
+        handler: Arc<dyn Handler>,
+        options: MountOptions,
+    ) -> Result<Mount, HttpError> {
+        self.server()
+            .ok_or(HttpError::NotRunning)?
+            .mount(path, handler, options)
+    }
+
+    fn unmount(&self, path: &str) -> bool {
+        self.server().is_some_and(|server| server.unmount(path))
+    }
+
+    fn address(&self) -> SocketAddr {
+        self.server()
+            .map_or_else(|| (Ipv4Addr::UNSPECIFIED, 0).into(), HttpService::address)
+    }
+
+    fn host(&self) -> &str {
+        &self.options.host
+    }
+
+    fn is_secure(&self) -> bool {
+        self.options.tls.is_some()
+    }
+
+    fn mounts(&self) -> Vec<String> {
+        self.server().map(HttpService::mounts).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for HttpServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpServer")
+            .field("server", &self.server())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The error as the one line that the component shows: its text says the cause already.
+#[expect(clippy::needless_pass_by_value, reason = "it is what map_err calls")]
+fn line(error: HttpError) -> ComponentError {
+    ComponentError::new(error.to_string())
+}
