@@ -1,5 +1,7 @@
 //! Handlers come and go, fail and panic, and the server stops, without hurting anybody else.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use std::convert::Infallible;

@@ -12,6 +12,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until, timeout};
+use tokio_rustls::TlsAcceptor;
 
 use super::Shared;
 use super::activity::{Connection, Phase};
@@ -36,9 +37,14 @@ type Http<T> = hyper::server::conn::http1::Connection<TokioIo<Io<T>>, Dispatcher
 
 /// Serves a connection that was just accepted, until it ends.
 pub(super) async fn serve(stream: TcpStream, peer: SocketAddr, shared: Arc<Shared>) {
-    let Some(tls) = &shared.tls else {
-        return serve_stream(stream, peer, false, shared).await;
-    };
+    match shared.tls.clone() {
+        None => serve_stream(stream, peer, false, shared).await,
+        // On the heap, so that plain connections do not take the room that TLS needs.
+        Some(tls) => Box::pin(serve_tls(stream, peer, tls, shared)).await,
+    }
+}
+
+async fn serve_tls(stream: TcpStream, peer: SocketAddr, tls: TlsAcceptor, shared: Arc<Shared>) {
     let handshake = async {
         if is_handshake(&stream).await? {
             tls.accept(stream).await.map(Some)
