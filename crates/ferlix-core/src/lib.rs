@@ -26,7 +26,7 @@ pub mod service;
 
 pub use error::{Error, error_chain};
 pub use ferlix_macros::{
-    Structure, bundle, component, lifecycle, remote_service, service, service_impl,
+    RemoteError, Structure, bundle, component, lifecycle, remote_service, service, service_impl,
 };
 
 /// What the macros' output names; not for direct use.

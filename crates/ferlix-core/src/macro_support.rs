@@ -45,14 +45,21 @@ impl Arguments {
 /// Calls a method of a remote object for a proxy.
 ///
 /// # Errors
-/// [`CallError::Value`] as the method's error when an argument or the result cannot be converted, else the call's.
-pub async fn call<R: FromValue, E: RemoteError>(
-    caller: &dyn Caller,
-    arguments: Arguments,
-) -> Result<R, E> {
+/// [`CallError::Value`] when an argument cannot be converted, else the call's.
+pub async fn call(caller: &dyn Caller, arguments: Arguments) -> Result<Value, CallError> {
     let Arguments { method, values } = arguments;
-    let answer = caller.call(method, values?).await?;
-    R::from_value(answer).map_err(|source| wrong_value(method, "result", source).into())
+    caller.call(method, values?).await
+}
+
+/// What a method of a proxy returns. It is apart from [`call`] so that a wrong type is reported once.
+///
+/// # Errors
+/// The call's, or [`CallError::Value`] when the result cannot be converted.
+pub fn returned<R: FromValue, E: RemoteError>(
+    method: &str,
+    answer: Result<Value, CallError>,
+) -> Result<R, E> {
+    R::from_value(answer?).map_err(|source| wrong_value(method, "result", source).into())
 }
 
 /// The arguments that a dispatcher received, as they are taken.
@@ -158,4 +165,13 @@ pub fn put_member<T: IntoValue>(
     })?;
     members.insert(name.to_owned(), value);
     Ok(())
+}
+
+/// A service's own error as a fault: its kind and its text.
+pub fn fault<E: RemoteError>(error: &E) -> CallError {
+    CallError::Fault {
+        code: 1,
+        kind: Some(error.kind()),
+        message: error.to_string(),
+    }
 }

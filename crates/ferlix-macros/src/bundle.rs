@@ -33,15 +33,14 @@ pub(crate) fn expand(input: TokenStream) -> TokenStream {
 
 impl Parse for Bundle {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        let usage = |error: syn::Error| {
+            let usage = "write bundle!(pub NAME = \"symbolic.name\", components = [A, B])";
+            syn::Error::new(error.span(), usage)
+        };
         let attributes = input.call(Attribute::parse_outer)?;
         let visibility = input.parse()?;
-        let ident = input.parse().map_err(|error| {
-            syn::Error::new(
-                error.span(),
-                "write bundle!(pub NAME = \"symbolic.name\", components = [A, B])",
-            )
-        })?;
-        let name: Name = assigned(input)?;
+        let ident = input.parse().map_err(usage)?;
+        let name: Name = assigned(input).map_err(usage)?;
         let mut errors = Errors::default();
         if name.text().is_some_and(|text| text.trim().is_empty()) {
             errors.add(&name, "the symbolic name of a bundle cannot be empty");
@@ -116,7 +115,7 @@ impl Bundle {
             None => quote!(::core::option::Option::None),
             Some(activator) => {
                 let make = quote_spanned!(span.located_at(activator.span())=> <#activator as ::core::default::Default>::default());
-                quote_spanned!(span=> ::core::option::Option::Some(|| ::std::boxed::Box::new(#make)))
+                quote_spanned!(span.located_at(activator.span())=> ::core::option::Option::Some(|| ::std::boxed::Box::new(#make)))
             }
         };
         quote_spanned! {span=>

@@ -9,7 +9,7 @@ use syn::spanned::Spanned;
 use syn::{Attribute, FnArg, ImplItem, ImplItemFn, ItemImpl, ReceiverKind, Type};
 
 use crate::support::{
-    Errors, attribute_tokens, bare, cfgs, core_path, named_type, take_attributes,
+    Errors, attribute_tokens, bare, cfgs, core_path, located, named_type, take_attributes,
 };
 
 /// The markers, which are the names of the fields of `Callbacks` too.
@@ -70,11 +70,11 @@ fn check_single(callbacks: &[Callback], errors: &mut Errors) {
         });
         if let Some(twin) = twin {
             let (kind, first) = (&callback.kind, &twin.method);
+            let field = callback.field.as_ref();
+            let field = field.map_or(String::new(), |field| format!("({field})"));
             errors.add(
                 kind,
-                format!(
-                    "`{first}` has this callback already: a component has one #[{kind}] of a kind"
-                ),
+                format!("`{first}` is #[{kind}{field}] already: a component has one of a kind"),
             );
         }
     }
@@ -147,9 +147,10 @@ impl Callback {
             }),
             _ => None,
         });
-        let located = span.located_at(method.span());
-        let call = quote_spanned!(located=> component.#method(#(#passed),*) #waits);
-        let result = quote_spanned!(located=> #core::component::CallbackResult::into_result(#call));
+        let here = span.located_at(method.span());
+        let located = located(core, here);
+        let call = quote_spanned!(here=> component.#method(#(#passed),*) #waits);
+        let result = quote_spanned!(here=> #located::component::CallbackResult::into_result(#call));
         quote_spanned! {span=>
             |component, about| ::std::boxed::Box::pin(async move {
                 #service
@@ -179,6 +180,7 @@ impl Callback {
     fn check(&self, core: &TokenStream, component: &Type) -> Option<TokenStream> {
         let (cfgs, field) = (&self.cfgs, self.field.as_ref()?);
         let span = Span::mixed_site().located_at(field.span());
+        let core = located(core, span);
         let interface = self.arguments.iter().find_map(|argument| match argument {
             Argument::Service(interface) => Some(quote!(#interface)),
             _ => None,

@@ -26,6 +26,15 @@ pub(crate) fn core_path() -> TokenStream {
     }
 }
 
+/// A path with all its tokens at one place, so that the compiler points there and not at the whole attribute.
+pub(crate) fn located(path: &TokenStream, span: Span) -> TokenStream {
+    let place = |mut token: TokenTree| {
+        token.set_span(span);
+        token
+    };
+    path.clone().into_iter().map(place).collect()
+}
+
 fn rooted(name: &str) -> TokenStream {
     let name = format_ident!("{name}");
     quote!(::#name)
@@ -123,7 +132,11 @@ pub(crate) fn options(
     mut one: impl FnMut(&Ident, ParseStream<'_>, &mut Errors) -> syn::Result<()>,
 ) -> syn::Result<()> {
     while !input.is_empty() {
-        let read = Ident::parse_any(input).and_then(|key| one(&key, input, errors));
+        let read = if input.peek(syn::Ident::peek_any) {
+            Ident::parse_any(input).and_then(|key| one(&key, input, errors))
+        } else {
+            Err(input.error("expected an option such as `name = value`"))
+        };
         if let Err(error) = read {
             errors.push(error);
             skip(input)?;

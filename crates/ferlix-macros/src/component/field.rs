@@ -90,6 +90,7 @@ impl Field {
                 let default = match default {
                     Some(default) => {
                         let span = Span::mixed_site().located_at(default.span());
+                        let core = support::located(core, span);
                         let value = quote_spanned!(span=> #core::property::Value::from(#default));
                         quote!(::core::option::Option::Some(#value))
                     }

@@ -8,7 +8,7 @@ use syn::spanned::Spanned;
 use syn::{Expr, LitStr, Token, Type, parenthesized};
 
 use super::chained;
-use crate::support::{self, Errors, Name, assigned, bare, set, written};
+use crate::support::{self, Errors, Name, assigned, bare, named_type, set, written};
 
 /// `factory = "…", instance = "…", provides(dyn A), property("k" = v), retry = "off"`.
 #[derive(Default)]
@@ -87,10 +87,13 @@ impl Options {
         for interface in Punctuated::<Type, Token![,]>::parse_terminated(&content)? {
             if !matches!(bare(&interface), Type::TraitObject(object) if object.dyn_token.is_some())
             {
-                let name = written(&interface);
+                let name = match named_type(&interface) {
+                    Some((name, inner)) if name == "Arc" && inner.len() == 1 => written(inner[0]),
+                    _ => format!("dyn {}", written(&interface)),
+                };
                 errors.add(
                     &interface,
-                    format!("name the service interface as a trait object: `dyn {name}`"),
+                    format!("name the service interface as a trait object: `{name}`"),
                 );
                 continue;
             }

@@ -4,6 +4,7 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 
 use super::method::{Method, Parameter, span_of};
+use crate::support;
 
 /// The body of `Service::dispatcher`, with the dispatcher inside.
 pub(super) fn expand(core: &TokenStream, interface: &Ident, methods: &[Method]) -> TokenStream {
@@ -68,7 +69,9 @@ fn arm(core: &TokenStream, interface: &Ident, method: &Method, span: Span) -> To
             let variable = variable(index);
             quote!(#reference #variable)
         });
-    let reply = quote_spanned!(span_of(error)=> #core::__private::reply::<#result, #error>);
+    let reply_span = span_of(error);
+    let located = support::located(core, reply_span);
+    let reply = quote_spanned!(reply_span=> #located::__private::reply::<#result, #error>);
     quote_spanned! {span=>
         #(#cfgs)*
         #wire => {

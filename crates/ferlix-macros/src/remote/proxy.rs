@@ -4,6 +4,7 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 
 use super::method::{Method, span_of};
+use crate::support;
 
 /// The body of `Service::from_caller`, with the proxy inside.
 pub(super) fn expand(core: &TokenStream, interface: &Ident, methods: &[Method]) -> TokenStream {
@@ -43,11 +44,17 @@ fn call(core: &TokenStream, method: &Method) -> TokenStream {
             quote_spanned!(span=> .with::<#ty>(#name, #ident))
         }
     });
-    let call = quote_spanned!(span_of(result)=> #core::__private::call::<#result, #error>);
+    let span = span_of(result);
+    let located = support::located(core, span);
+    let returned = quote_spanned!(span=> #located::__private::returned::<#result, #error>);
     quote! {
         #(#cfgs)*
         #signature {
-            #call(&*#this.0, #core::__private::Arguments::new(#wire) #(#arguments)*).await
+            let answer = #core::__private::call(
+                &*#this.0,
+                #core::__private::Arguments::new(#wire) #(#arguments)*,
+            );
+            #returned(#wire, answer.await)
         }
     }
 }

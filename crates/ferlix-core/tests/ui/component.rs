@@ -1,0 +1,67 @@
+//! `#[component]` used wrongly: all errors come at once.
+
+use std::sync::Arc;
+
+use ferlix_core::component::{Best, Many, Opt};
+use ferlix_core::{component, service};
+
+#[service("log")]
+trait Log: Send + Sync {}
+
+#[component]
+struct Nameless;
+
+#[component(instance = "a")]
+struct NoFactory;
+
+#[component(factory = "tuple")]
+struct Tuple(u8);
+
+#[component(factory = "generic")]
+struct Generic<T> {
+    value: Vec<T>,
+}
+
+#[component(factory = "enum")]
+enum Choice {}
+
+#[component(
+    factory = "options",
+    factory = "again",
+    provides(Log, dyn Log, dyn Log, Arc<dyn Log>),
+    property("a" = 1, "A" = 2),
+    retry = "sometimes",
+    singleton = true,
+    instance "b",
+)]
+struct Options {
+    #[property("a", default = 3)]
+    a: u32,
+}
+
+#[component(factory = "fields")]
+struct Fields {
+    #[inject]
+    log: Option<Arc<dyn Log>>,
+    #[inject(min = 1)]
+    one: Arc<dyn Log>,
+    #[inject(min = 1)]
+    best: Best<dyn Log>,
+    #[inject(min = 1)]
+    maybe: Opt<dyn Log>,
+    #[inject(filter = "(a=1)", filter = "(b=2)", max = 3)]
+    all: Many<dyn Log>,
+    #[property]
+    keyless: u32,
+    #[property("key", 5)]
+    default: u32,
+    #[init]
+    value: u32,
+    #[inject]
+    #[property("both")]
+    both: Arc<dyn Log>,
+    #[inject = "x"]
+    assigned: Arc<dyn Log>,
+}
+
+fn main() {}
