@@ -90,7 +90,10 @@ pub(super) type Done = Option<oneshot::Sender<()>>;
 pub(super) struct Seen {
     pub(super) state: ComponentState,
     pub(super) cause: Option<Arc<ComponentError>>,
+    /// What it was configured with, and over it what it set itself.
     pub(super) properties: Arc<Properties>,
+    /// What it was configured with alone.
+    pub(super) configured: Arc<Properties>,
     pub(super) registration: Option<ServiceRegistration>,
     /// For each dependency, what it has and whether that is enough.
     pub(super) bindings: Vec<(Vec<ServiceRef>, bool)>,

@@ -23,6 +23,8 @@ pub(super) struct Core {
     killed: bool,
     /// Failures in a row.
     failures: u32,
+    /// What the last failure was, to say each once.
+    last_failure: Option<String>,
 }
 
 /// The object and what hangs on it.
@@ -46,6 +48,7 @@ impl Core {
             started: false,
             killed: false,
             failures: 0,
+            last_failure: None,
         }
     }
 }
@@ -90,7 +93,7 @@ async fn process(instance: &Arc<Instance>, core: &mut Core, work: Work) {
                 dependency.start(index, field, instance);
             }
             core.started = true;
-            instance.seen().properties = Arc::new(instance.effective_properties(&core.given));
+            configure(instance, core);
             evaluate(instance, core).await;
             done
         }
@@ -114,9 +117,9 @@ async fn process(instance: &Arc<Instance>, core: &mut Core, work: Work) {
             let erroneous = instance.seen().state == ComponentState::Erroneous;
             if erroneous && !core.killed {
                 core.given.merge(&properties);
+                configure(instance, core);
                 {
                     let mut seen = instance.seen();
-                    seen.properties = Arc::new(instance.effective_properties(&core.given));
                     seen.state = ComponentState::Invalid;
                     seen.cause = None;
                 }
@@ -191,10 +194,18 @@ async fn service_changed(
     }
 }
 
+/// Takes over what the instance is configured with, and forgets what an object before set itself.
+fn configure(instance: &Instance, core: &Core) {
+    let configured = Arc::new(instance.effective_properties(&core.given));
+    let mut seen = instance.seen();
+    seen.properties = Arc::clone(&configured);
+    seen.configured = configured;
+}
+
 async fn reconfigure(instance: &Arc<Instance>, core: &mut Core, properties: &Properties) {
     core.given.merge(properties);
     let next = Arc::new(instance.effective_properties(&core.given));
-    let previous = std::mem::replace(&mut instance.seen().properties, Arc::clone(&next));
+    let previous = std::mem::replace(&mut instance.seen().configured, Arc::clone(&next));
     if *next == *previous || core.killed {
         return;
     }
@@ -204,8 +215,22 @@ async fn reconfigure(instance: &Arc<Instance>, core: &mut Core, properties: &Pro
         .any(|(key, _)| changed(key) && instance.factory.is_fixed_value(key))
     {
         tear_down(instance, core).await;
+        // Also when there was no object to tear down.
+        configure(instance, core);
         evaluate(instance, core).await;
         return;
+    }
+    // What the component set itself stays, unless it was just configured.
+    let changes: Properties = next
+        .iter()
+        .filter(|(key, _)| changed(key))
+        .map(|(key, value)| (key, value.clone()))
+        .collect();
+    {
+        let mut seen = instance.seen();
+        let mut properties = Properties::clone(&seen.properties);
+        properties.merge(&changes);
+        seen.properties = Arc::new(properties);
     }
     let Some(built) = &core.built else { return };
     let mut refused = None;
@@ -220,7 +245,7 @@ async fn reconfigure(instance: &Arc<Instance>, core: &mut Core, properties: &Pro
     }
     if let Some(registration) = &built.registration {
         // A service that is on its way out needs no property any more.
-        let _ = registration.set_properties(&next);
+        let _ = registration.set_properties(&changes);
     }
     if let Some(cause) = refused {
         fail(instance, core, cause).await;
@@ -335,6 +360,7 @@ async fn build(
         .await?;
     }
     core.failures = 0;
+    core.last_failure = None;
     {
         let mut seen = instance.seen();
         seen.state = ComponentState::Valid;
@@ -469,6 +495,7 @@ async fn tear_down(instance: &Arc<Instance>, core: &mut Core) {
             );
         }
     }
+    configure(instance, core);
     show_bindings(instance, core);
     tracing::debug!(component = %instance.name, "INVALID");
     let Built { object, .. } = built;
@@ -489,12 +516,18 @@ async fn fail(instance: &Arc<Instance>, core: &mut Core, cause: ComponentError) 
     core.failures += 1;
     let pause = instance.factory.retry.pause(&instance.name, core.failures);
     let error = crate::error_chain(&cause);
+    let repeated = core.last_failure.as_ref() == Some(&error);
     match pause {
-        Some(pause) => {
-            tracing::error!(component = %instance.name, ?pause, "ERRONEOUS: {error}; it is tried again after a pause");
+        // Said once: the next attempts may go on for hours.
+        Some(_) if repeated => {
+            tracing::debug!(component = %instance.name, ?pause, "still ERRONEOUS: {error}")
+        }
+        Some(_) => {
+            tracing::error!(component = %instance.name, "ERRONEOUS: {error} (it is tried again by itself)")
         }
         None => tracing::error!(component = %instance.name, "ERRONEOUS: {error}"),
     }
+    core.last_failure = Some(error);
     {
         let mut seen = instance.seen();
         seen.state = ComponentState::Erroneous;
