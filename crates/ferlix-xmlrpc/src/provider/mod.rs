@@ -1,14 +1,36 @@
-//! The serving side: what takes a POST to the exported service that it names, and the distribution provider around it.
+//! The serving side, and the distribution provider around both sides.
 //!
 //! In flow documents from the HTTP service, out go documents: a result or a fault, both with status 200, as XML-RPC asks.
 //! Only methods of the exported interfaces can be called; a method that is refused and one that is not there look the
 //! same to the caller. Every call has a deadline, at which it is dropped.
 //!
+//! [`Services`] and [`handler`] serve without a framework. In one, the bundle makes two components: the export provider,
+//! which mounts one handler on the HTTP service for all its containers, and the import provider, which has the pool of
+//! connections. For each container there is one more component, named by the container's identity, so that it is seen.
+//!
 //! Deliberately absent: introspection (`system.listMethods`), `system.multicall`, and pools of workers: a call runs
 //! where its request was read.
 
+mod export;
 mod handler;
+mod host;
+mod import;
 mod services;
 
+pub(crate) use export::{XmlRpcExportContainer, XmlRpcExportProvider};
 pub use handler::handler;
+pub(crate) use import::{XmlRpcImportContainer, XmlRpcImportProvider};
 pub use services::Services;
+
+/// The configuration type by which services are exported, and the factory of export containers.
+pub const SERVER_CONFIGURATION: &str = "ecf.xmlrpc.server";
+/// The configuration type of imported services, and the factory of import containers.
+pub const CLIENT_CONFIGURATION: &str = "ecf.xmlrpc.client";
+/// The name space of the containers' identities.
+pub const NAMESPACE: &str = "ecf.namespace.xmlrpc";
+/// What the endpoints meet.
+const INTENTS: [&str; 2] = ["osgi.basic", "osgi.async"];
+
+fn intents() -> Vec<String> {
+    INTENTS.map(str::to_owned).to_vec()
+}

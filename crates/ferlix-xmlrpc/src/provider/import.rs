@@ -1,0 +1,290 @@
+//! The import side of the distribution provider: one pool of connections, one caller for each endpoint.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use ferlix_core::component::{ComponentContext, ComponentError};
+use ferlix_core::property::{Properties, Value};
+use ferlix_core::service::Caller;
+use ferlix_core::{component, lifecycle};
+use ferlix_remote::endpoint::{EndpointDescription, names};
+use ferlix_remote::provider::{ContainerId, ImportContainer, ImportProvider};
+
+use super::{CLIENT_CONFIGURATION, NAMESPACE, SERVER_CONFIGURATION, intents};
+use crate::client::{TlsFiles, Transport, TransportOptions, XmlRpcCaller};
+use crate::error::{BoxError, Error};
+use crate::timeout::{from_milliseconds, from_seconds};
+
+/// Imports endpoints that were exported by `ecf.xmlrpc.server`, ours and those of iPOPO and Eclipse ECF.
+#[component(
+    factory = "xmlrpc-import-distribution-provider-factory",
+    instance = "xmlrpc-import-distribution-provider",
+    provides(dyn ImportProvider),
+    property(
+        "config_name" = CLIENT_CONFIGURATION,
+        "namespace" = NAMESPACE,
+        "supported_configs" = [SERVER_CONFIGURATION],
+        "supported_intents" = super::INTENTS,
+    )
+)]
+pub(crate) struct XmlRpcImportProvider {
+    #[property("ecf.xmlrpc.client.timeout", default = 30)]
+    timeout: Value,
+    #[property("ecf.xmlrpc.client.tls.ca_file")]
+    ca_file: Option<String>,
+    #[property("ecf.xmlrpc.client.tls.cert_file")]
+    cert_file: Option<String>,
+    #[property("ecf.xmlrpc.client.tls.key_file")]
+    key_file: Option<String>,
+    importing: OnceLock<Importing>,
+}
+
+/// What there is from validate to invalidate.
+struct Importing {
+    context: ComponentContext,
+    importer: Arc<Importer>,
+}
+
+#[lifecycle]
+impl XmlRpcImportProvider {
+    #[validate]
+    fn start(&self, context: &ComponentContext) -> Result<(), ComponentError> {
+        let timeout = from_seconds(Some(&self.timeout)).ok_or_else(|| {
+            ComponentError::other(Error::Property {
+                name: "ecf.xmlrpc.client.timeout",
+                value: self.timeout.to_string(),
+                reason: "expected seconds, more than 0".to_owned(),
+            })
+        })?;
+        let options = TransportOptions {
+            tls: self.tls()?,
+            ..TransportOptions::default()
+        };
+        let importer = Importer {
+            id: uuid::Uuid::new_v4().to_string(),
+            transport: Transport::new(&options).map_err(ComponentError::other)?,
+            timeout,
+            callers: Mutex::default(),
+        };
+        let importing = Importing {
+            context: context.clone(),
+            importer: Arc::new(importer),
+        };
+        // An object is validated once.
+        drop(self.importing.set(importing));
+        Ok(())
+    }
+
+    #[invalidate]
+    async fn stop(&self, context: &ComponentContext) {
+        if let Some(importing) = self.importing.get() {
+            // It is not there when nothing was imported.
+            let components = context.bundle().components();
+            drop(components.kill(&importing.importer.id).await);
+        }
+    }
+}
+
+impl XmlRpcImportProvider {
+    fn tls(&self) -> Result<Option<TlsFiles>, ComponentError> {
+        let given = |file: &Option<String>| file.clone().filter(|file| !file.is_empty());
+        let identity = match (given(&self.cert_file), given(&self.key_file)) {
+            (None, None) => None,
+            (Some(certificate), Some(key)) => {
+                Some((PathBuf::from(certificate), PathBuf::from(key)))
+            }
+            _ => {
+                return Err(
+                    "set both ecf.xmlrpc.client.tls.cert_file and ecf.xmlrpc.client.tls.key_file, \
+                            or neither"
+                        .into(),
+                );
+            }
+        };
+        match given(&self.ca_file) {
+            Some(authorities) => Ok(Some(TlsFiles {
+                authorities: authorities.into(),
+                identity,
+            })),
+            None if identity.is_some() => Err(
+                "a client certificate is of no use without ecf.xmlrpc.client.tls.ca_file".into(),
+            ),
+            None => Ok(None),
+        }
+    }
+}
+
+#[async_trait]
+impl ImportProvider for XmlRpcImportProvider {
+    fn name(&self) -> &str {
+        CLIENT_CONFIGURATION
+    }
+
+    fn configurations(&self) -> Vec<String> {
+        vec![SERVER_CONFIGURATION.to_owned()]
+    }
+
+    fn intents(&self) -> Vec<String> {
+        intents()
+    }
+
+    async fn container(
+        &self,
+        _endpoint: &EndpointDescription,
+    ) -> Result<Arc<dyn ImportContainer>, BoxError> {
+        let Importing { context, importer } = self
+            .importing
+            .get()
+            .ok_or("the XML-RPC provider is not running")?;
+        let components = context.bundle().components();
+        if components.instance(&importer.id).is_none() {
+            let made = components
+                .instantiate(CLIENT_CONFIGURATION, &importer.id, Properties::new())
+                .await;
+            match made {
+                // The second: two imports at once.
+                Ok(()) | Err(ferlix_core::Error::Duplicate { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(Arc::clone(importer) as Arc<dyn ImportContainer>)
+    }
+}
+
+/// The container of all imported endpoints.
+struct Importer {
+    id: String,
+    transport: Transport,
+    timeout: Duration,
+    /// By the identity of the endpoint.
+    callers: Mutex<HashMap<String, (String, XmlRpcCaller)>>,
+}
+
+impl Importer {
+    fn callers(&self) -> MutexGuard<'_, HashMap<String, (String, XmlRpcCaller)>> {
+        self.callers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn timeout_of(&self, endpoint: &EndpointDescription) -> Duration {
+        from_milliseconds(endpoint.properties().get(names::OSGI_BASIC_TIMEOUT))
+            .unwrap_or(self.timeout)
+    }
+}
+
+/// What must stay the same for a caller to go on: where it calls, and whom.
+fn target(endpoint: &EndpointDescription) -> String {
+    format!(
+        "{} {}",
+        endpoint.container_id(),
+        endpoint.remote_service_id()
+    )
+}
+
+#[async_trait]
+impl ImportContainer for Importer {
+    fn id(&self) -> ContainerId {
+        ContainerId::new(NAMESPACE, self.id.as_str())
+    }
+
+    fn configuration(&self) -> &str {
+        CLIENT_CONFIGURATION
+    }
+
+    async fn import(&self, endpoint: &EndpointDescription) -> Result<Arc<dyn Caller>, BoxError> {
+        if let Some(other) = endpoint
+            .container_namespace()
+            .filter(|&namespace| namespace != NAMESPACE)
+        {
+            return Err(
+                format!("the endpoint is in the name space {other}, not {NAMESPACE}").into(),
+            );
+        }
+        let caller = XmlRpcCaller::new(
+            &self.transport,
+            endpoint.container_id(),
+            endpoint.remote_service_id(),
+            endpoint.interfaces().join(", "),
+        )?;
+        caller.set_timeout(self.timeout_of(endpoint));
+        let entry = (target(endpoint), caller.clone());
+        if let Some((_, former)) = self.callers().insert(endpoint.id().to_owned(), entry) {
+            former.close();
+        }
+        Ok(Arc::new(caller))
+    }
+
+    async fn update(&self, endpoint: &EndpointDescription) -> Result<(), BoxError> {
+        match self.callers().get(endpoint.id()) {
+            Some((known, caller)) if *known == target(endpoint) => {
+                caller.set_timeout(self.timeout_of(endpoint));
+                Ok(())
+            }
+            Some(_) => Err("the service is at another address now".into()),
+            None => Err("the endpoint is not imported".into()),
+        }
+    }
+
+    async fn release(&self, endpoint: &EndpointDescription) {
+        if let Some((_, caller)) = self.callers().remove(endpoint.id()) {
+            caller.close();
+        }
+    }
+
+    fn class(&self) -> &'static str {
+        std::any::type_name::<XmlRpcImportContainer>()
+    }
+}
+
+/// Shows the container as a component and a service. It lives as long as its provider and hands everything to the
+/// provider's container.
+#[component(factory = "ecf.xmlrpc.client", provides(dyn ImportContainer))]
+pub(crate) struct XmlRpcImportContainer {
+    #[inject(filter = "(config_name=ecf.xmlrpc.client)")]
+    provider: Arc<dyn ImportProvider>,
+    context: OnceLock<ComponentContext>,
+}
+
+#[lifecycle]
+impl XmlRpcImportContainer {
+    #[validate]
+    fn start(&self, context: &ComponentContext) {
+        drop(self.context.set(context.clone()));
+    }
+}
+
+#[async_trait]
+impl ImportContainer for XmlRpcImportContainer {
+    fn id(&self) -> ContainerId {
+        let name = self.context.get().map_or("", ComponentContext::name);
+        ContainerId::new(NAMESPACE, name)
+    }
+
+    fn configuration(&self) -> &str {
+        CLIENT_CONFIGURATION
+    }
+
+    async fn import(&self, endpoint: &EndpointDescription) -> Result<Arc<dyn Caller>, BoxError> {
+        self.provider
+            .container(endpoint)
+            .await?
+            .import(endpoint)
+            .await
+    }
+
+    async fn update(&self, endpoint: &EndpointDescription) -> Result<(), BoxError> {
+        self.provider
+            .container(endpoint)
+            .await?
+            .update(endpoint)
+            .await
+    }
+
+    async fn release(&self, endpoint: &EndpointDescription) {
+        if let Ok(container) = self.provider.container(endpoint).await {
+            container.release(endpoint).await;
+        }
+    }
+}
