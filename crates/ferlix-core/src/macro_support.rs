@@ -141,10 +141,11 @@ fn wrong_value(method: &str, what: &str, source: ValueError) -> CallError {
     }
 }
 
-/// The service that a callback is about; `None` when it is gone.
+/// The service that a callback is about, also when it is gone by now: a service that was bound is unbound as such.
+/// `None` when it is not registered as that trait.
 #[must_use]
 pub fn typed<T: ?Sized + Service>(reference: &ServiceRef) -> Option<Arc<T>> {
-    reference.typed()
+    reference.typed_to_the_last()
 }
 
 /// Compiles when a field injects an interface.

@@ -220,8 +220,8 @@ pub fn component(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// | `#[unbind(field)]` | when it went | the same |
 ///
 /// A callback may be async, takes `&self` (or `self: &Arc<Self>`, to keep the object in a task) and returns nothing or a
-/// `Result<(), E>` of any error; an error makes the instance ERRONEOUS. One that asks for a service that cannot be
-/// got any more is not called. Methods without a marker stay as they are.
+/// `Result<(), E>` of any error; an error makes the instance ERRONEOUS. A service that was bound is unbound as such, also
+/// when it has been withdrawn meanwhile. Methods without a marker stay as they are.
 ///
 /// ```
 /// use std::sync::Arc;

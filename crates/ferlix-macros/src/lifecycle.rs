@@ -140,7 +140,7 @@ impl Callback {
         });
         let service = arguments.iter().find_map(|argument| match argument {
             Argument::Service(interface) => Some(quote_spanned! {span=>
-                // It may be gone by now: whoever asks for the service itself has nothing to be called with.
+                // The field injects this very interface (checked below), so there is always one.
                 let ::core::option::Option::Some(service) = #core::__private::typed::<#interface>(&about) else {
                     return ::core::result::Result::Ok(());
                 };

@@ -123,6 +123,11 @@ impl ServiceRef {
         (self.0.presence.load(Ordering::Acquire) != GONE).then(|| self.0.object.typed())?
     }
 
+    /// The service as `dyn Trait`, also when it is gone: for the callbacks that part with it, which may run later.
+    pub(crate) fn typed_to_the_last<T: ?Sized + Service>(&self) -> Option<Arc<T>> {
+        self.0.object.typed()
+    }
+
     /// Counts a use by a bundle until the result is dropped.
     pub(crate) fn hold_use(&self, bundle_id: u64) -> Usage {
         *self.0.users().entry(bundle_id).or_default() += 1;

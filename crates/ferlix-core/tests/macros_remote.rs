@@ -1,0 +1,336 @@
+//! Remote services by macros: from a proxy through a caller in memory to a dispatcher and the object behind it.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use ferlix_core::framework::Framework;
+use ferlix_core::property::{FromValue, IntoValue, Properties, Value, ValueError};
+use ferlix_core::service::{CallError, Caller, Dispatch, RemoteError as _, Service};
+use ferlix_core::{RemoteError, Structure, remote_service, service_impl};
+
+#[derive(Clone, Debug, PartialEq, Structure)]
+struct Point {
+    x: i32,
+    #[structure(rename = "Y")]
+    y: Option<i64>,
+}
+
+#[derive(Debug, thiserror::Error, RemoteError)]
+enum PlanError {
+    #[error("{0} is too far")]
+    TooFar(i32),
+    #[error("the plan has no {thing}")]
+    Missing { thing: String },
+    #[error(transparent)]
+    Call(#[from] CallError),
+}
+
+#[remote_service("test.plan.Plan", version = "2.0.0")]
+trait Plan: Send + Sync {
+    async fn join_points(
+        &self,
+        first: Point,
+        more: &[Point],
+        last: &Point,
+        name: &str,
+    ) -> Result<BTreeMap<String, Vec<Point>>, PlanError>;
+
+    #[remote(name = "Grow")]
+    async fn grow_by(&self, bytes: Vec<u8>, _by: u64) -> Result<Vec<u8>, PlanError>;
+
+    async fn clear(&self) -> Result<(), CallError>;
+
+    async fn who(&self) -> Result<String, CallError> {
+        Ok("the trait".to_owned())
+    }
+}
+
+struct Paper;
+
+#[service_impl]
+impl Plan for Paper {
+    async fn join_points(
+        &self,
+        first: Point,
+        more: &[Point],
+        last: &Point,
+        name: &str,
+    ) -> Result<BTreeMap<String, Vec<Point>>, PlanError> {
+        if first.x > 100 {
+            return Err(PlanError::TooFar(first.x));
+        }
+        let points = [&[first], more, std::slice::from_ref(last)].concat();
+        Ok(BTreeMap::from([(name.to_owned(), points)]))
+    }
+
+    async fn grow_by(&self, bytes: Vec<u8>, by: u64) -> Result<Vec<u8>, PlanError> {
+        if bytes.is_empty() {
+            let thing = "bytes".to_owned();
+            return Err(PlanError::Missing { thing });
+        }
+        Ok(bytes.repeat(usize::try_from(by).unwrap()))
+    }
+
+    async fn clear(&self) -> Result<(), CallError> {
+        tokio::task::yield_now().await;
+        Err(CallError::Gone {
+            service: "ink".to_owned(),
+        })
+    }
+}
+
+/// Hands calls to a dispatcher and keeps what crossed.
+struct Wire {
+    dispatch: Arc<dyn Dispatch>,
+    calls: Mutex<Vec<(String, Vec<Value>)>>,
+}
+
+impl Caller for Wire {
+    fn call(
+        &self,
+        method: &str,
+        arguments: Vec<Value>,
+    ) -> futures_util::future::BoxFuture<'static, Result<Value, CallError>> {
+        self.calls
+            .lock()
+            .unwrap()
+            .push((method.to_owned(), arguments.clone()));
+        self.dispatch.dispatch(method, arguments)
+    }
+}
+
+fn dispatcher() -> Arc<dyn Dispatch> {
+    <dyn Plan as Service>::dispatcher(Arc::new(Paper)).unwrap()
+}
+
+fn connected() -> (Arc<Wire>, Arc<dyn Plan>) {
+    let wire = Arc::new(Wire {
+        dispatch: dispatcher(),
+        calls: Mutex::default(),
+    });
+    let plan = <dyn Plan as Service>::from_caller(Arc::clone(&wire) as Arc<dyn Caller>).unwrap();
+    (wire, plan)
+}
+
+fn point(x: i32, y: Option<i64>) -> Point {
+    Point { x, y }
+}
+
+#[test]
+fn the_interface_is_described() {
+    let interface = <dyn Plan as Service>::interface();
+    assert_eq!(
+        (interface.name, interface.version),
+        ("test.plan.Plan", Some("2.0.0"))
+    );
+    let methods: Vec<_> = interface
+        .methods
+        .iter()
+        .map(|method| (method.name, method.parameters))
+        .collect();
+    assert_eq!(
+        methods,
+        [
+            ("joinPoints", &["first", "more", "last", "name"][..]),
+            ("Grow", &["bytes", "by"]),
+            ("clear", &[]),
+            ("who", &[]),
+        ]
+    );
+    assert_eq!(dispatcher().interface(), interface);
+}
+
+#[tokio::test]
+async fn a_call_goes_there_and_back() {
+    let (wire, plan) = connected();
+    let (a, b, c) = (point(1, None), point(2, Some(3)), point(4, Some(i64::MIN)));
+    let joined = plan.join_points(a.clone(), std::slice::from_ref(&b), &c, "line");
+    let joined = joined.await.unwrap();
+    assert_eq!(
+        joined,
+        BTreeMap::from([("line".to_owned(), vec![a, b.clone(), c])])
+    );
+    assert_eq!(plan.grow_by(vec![7, 8], 2).await.unwrap(), [7, 8, 7, 8]);
+
+    let calls = std::mem::take(&mut *wire.calls.lock().unwrap());
+    assert_eq!(calls[0].0, "joinPoints");
+    assert_eq!(
+        calls[0].1[1],
+        Value::List(vec![b.into_value().unwrap()]),
+        "a slice is a list"
+    );
+    assert_eq!(calls[0].1[3], Value::from("line"));
+    assert_eq!(
+        calls[1],
+        (
+            "Grow".to_owned(),
+            vec![Value::Bytes(vec![7, 8]), Value::Long(2)]
+        )
+    );
+}
+
+#[tokio::test]
+async fn a_method_with_a_body_is_called_too() {
+    let (wire, plan) = connected();
+    assert_eq!(plan.who().await.unwrap(), "the trait");
+    assert_eq!(
+        wire.calls.lock().unwrap().len(),
+        1,
+        "the body ran on the other side"
+    );
+}
+
+#[tokio::test]
+async fn errors_of_the_service_arrive_with_their_kind() {
+    let (_, plan) = connected();
+    let last = point(0, None);
+    let far = plan.join_points(point(101, None), &[], &last, "");
+    let PlanError::Call(CallError::Fault {
+        code,
+        kind,
+        message,
+    }) = far.await.unwrap_err()
+    else {
+        panic!("a fault was expected");
+    };
+    assert_eq!(
+        (code, kind.as_deref(), message.as_str()),
+        (1, Some("TooFar"), "101 is too far")
+    );
+
+    let missing = plan.grow_by(Vec::new(), 1).await.unwrap_err();
+    assert!(
+        matches!(missing, PlanError::Call(CallError::Fault { kind: Some(kind), .. }) if kind == "Missing")
+    );
+
+    let gone = plan.clear().await.unwrap_err();
+    assert!(
+        matches!(gone, CallError::Gone { service } if service == "ink"),
+        "a CallError stays itself"
+    );
+    let held = PlanError::Call(CallError::fault("x")).into_call_error();
+    assert!(
+        matches!(held, CallError::Fault { kind: None, message, .. } if message == "x"),
+        "also inside another"
+    );
+}
+
+#[tokio::test]
+async fn an_argument_that_does_not_fit_never_leaves() {
+    let (wire, plan) = connected();
+    let error = plan.grow_by(vec![1], u64::MAX).await.unwrap_err();
+    let PlanError::Call(CallError::Value {
+        method,
+        what,
+        source,
+    }) = error
+    else {
+        panic!("the argument was expected to be refused, but: {error}");
+    };
+    assert_eq!((method.as_str(), what.as_str()), ("Grow", "by"));
+    assert!(matches!(source, ValueError::OutOfRange { .. }));
+    assert!(wire.calls.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_dispatcher_refuses_what_does_not_fit() {
+    let dispatcher = dispatcher();
+    let call = async |method: &str, arguments: Vec<Value>| {
+        dispatcher
+            .dispatch(method, arguments)
+            .await
+            .unwrap_err()
+            .to_string()
+    };
+    assert_eq!(
+        call("Grow", vec![]).await,
+        "invalid arguments for Grow: it takes (bytes, by), but was given 0 arguments"
+    );
+    assert_eq!(
+        call("who", vec![Value::Null]).await,
+        "invalid arguments for who: it takes (), but was given 1 arguments"
+    );
+    assert_eq!(
+        call("Grow", vec![Value::Bytes(vec![1]), Value::from("many")]).await,
+        "invalid arguments for Grow: by: expected an unsigned integer, found string"
+    );
+    let line = Value::Map(BTreeMap::from([("x".to_owned(), Value::from("left"))]));
+    assert_eq!(
+        call(
+            "joinPoints",
+            vec![line, Value::List(vec![]), Value::Null, Value::from("")]
+        )
+        .await,
+        "invalid arguments for joinPoints: first: member x: expected a 32-bit integer, found string"
+    );
+    assert_eq!(call("grow_by", vec![]).await, "Unknown method grow_by");
+    assert_eq!(call("", vec![]).await, "Unknown method ");
+}
+
+#[tokio::test]
+async fn a_wrong_answer_is_the_peers_fault() {
+    struct Liar;
+    impl Caller for Liar {
+        fn call(
+            &self,
+            _method: &str,
+            _arguments: Vec<Value>,
+        ) -> futures_util::future::BoxFuture<'static, Result<Value, CallError>> {
+            Box::pin(async { Ok(Value::from(true)) })
+        }
+    }
+    let plan = <dyn Plan as Service>::from_caller(Arc::new(Liar)).unwrap();
+    let error = plan.who().await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the result of who cannot be converted: expected a string, found boolean"
+    );
+    plan.clear()
+        .await
+        .expect("a method that returns nothing takes any answer");
+}
+
+#[tokio::test]
+async fn an_imported_service_is_looked_up_as_the_trait() {
+    let framework = Framework::builder().start().await.unwrap();
+    let context = framework.context();
+    let (wire, _) = connected();
+    let interfaces = vec!["test.plan.Plan".to_owned()];
+    let properties = Properties::from([("service.imported", true)]);
+    let registration = context.register_remote(interfaces, wire, properties);
+    let plan = context.service::<dyn Plan>(None).unwrap();
+    assert_eq!(plan.who().await.unwrap(), "the trait");
+    drop(plan);
+    registration.unwrap().unregister().await.unwrap();
+    assert!(context.service::<dyn Plan>(None).is_none());
+    framework.stop().await.unwrap();
+}
+
+#[test]
+fn structures_are_read_leniently_and_name_what_is_wrong() {
+    let read = |members: &[(&str, Value)]| {
+        let members = members
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), value.clone()));
+        Point::from_value(Value::Map(members.collect()))
+    };
+    let known = ("x", Value::Int(1));
+    assert_eq!(
+        read(std::slice::from_ref(&known)),
+        Ok(point(1, None)),
+        "an option may be absent"
+    );
+    assert_eq!(
+        read(&[known.clone(), ("Y", Value::Null), ("z", Value::Int(3))]),
+        Ok(point(1, None))
+    );
+    let missing = read(&[("Y", Value::Int(1))]).unwrap_err();
+    assert_eq!(missing.to_string(), "member x is missing");
+    let wrong = read(&[known, ("Y", Value::from("up"))]).unwrap_err();
+    assert_eq!(
+        wrong.to_string(),
+        "member Y: expected a 64-bit integer, found string"
+    );
+    let other = Point::from_value(Value::Int(1)).unwrap_err();
+    assert_eq!(other.to_string(), "expected a structure Point, found int");
+}
