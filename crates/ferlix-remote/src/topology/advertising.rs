@@ -94,7 +94,13 @@ impl Advertising {
                     told: HashMap::new(),
                 },
             );
-            state.exported.keys().cloned().collect()
+            // In the order of their export, so that two runs are alike.
+            let mut exported: Vec<&EndpointDescription> = state.exported.values().collect();
+            exported.sort_by_key(|endpoint| endpoint.remote_service_id());
+            exported
+                .into_iter()
+                .map(|endpoint| endpoint.id().to_owned())
+                .collect()
         };
         exported
             .iter()

@@ -5,6 +5,8 @@ use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use ferlix_core::component::ComponentContext;
+use ferlix_core::framework::BundleContext;
+use ferlix_core::property::Properties;
 use ferlix_core::registry::{EventListenerHook, ListenerSet, ServiceEvent};
 use ferlix_core::{bundle, component, lifecycle};
 
@@ -16,6 +18,18 @@ use crate::provider::{EndpointEvent, EndpointEventListener};
 pub const FACTORY: &str = "basic-topology-manager-factory";
 /// The usual name of the instance.
 pub const INSTANCE: &str = "basic-topology-manager";
+
+/// Makes the basic topology manager, as instance [`INSTANCE`]; `endpoint.listener.scope` says what it imports.
+///
+/// # Errors
+/// When the bundle is not started or the instance is there already.
+pub async fn instantiate(
+    context: &BundleContext,
+    properties: Properties,
+) -> Result<(), ferlix_core::Error> {
+    let components = context.components();
+    components.instantiate(FACTORY, INSTANCE, properties).await
+}
 
 /// The basic topology manager as a component. It is made by whoever wants it, with the scope as a property.
 #[component(

@@ -7,8 +7,7 @@ use ferlix_core::property::Properties;
 use ferlix_core::registry::ServiceRef;
 
 use crate::Error;
-use crate::admin::{ExportRegistration, RemoteServiceAdmin, is_export_relevant};
-use crate::endpoint::names;
+use crate::admin::{ExportRegistration, RemoteServiceAdmin, is_export_relevant, wanted_interfaces};
 use crate::work::{Rounds, Runner, locked};
 
 /// What one manager exports.
@@ -113,7 +112,7 @@ impl Exporting {
             )
         };
         let properties = service.properties();
-        let asks = properties.contains(names::SERVICE_EXPORTED_INTERFACES);
+        let asks = !wanted_interfaces(&properties).is_empty();
         if closing || !asks || !service.is_registered() || service.is_imported() {
             close_all(exported).await;
             locked(&self.state).services.remove(&id);
@@ -121,7 +120,7 @@ impl Exporting {
         }
         let registrations = match exported {
             None => self.export(&service).await,
-            Some(exported) if asks_otherwise(&exported.properties, &properties) => {
+            Some(exported) if exported.is_outdated(&properties) => {
                 close_all(Some(exported)).await;
                 self.export(&service).await
             }
@@ -178,17 +177,27 @@ fn report(service: &ServiceRef, result: Result<(), Error>) {
     }
 }
 
-/// Whether a service asks for other endpoints than before, so that an update is not enough.
-fn asks_otherwise(before: &Properties, now: &Properties) -> bool {
-    let configurations = |properties: &Properties| {
-        let names = properties.texts(names::SERVICE_EXPORTED_CONFIGS);
-        names.into_iter().map(str::to_owned).collect::<Vec<_>>()
-    };
-    let named = [configurations(before), configurations(now)].concat();
+impl Exported {
+    /// Whether a service with these properties asks for other endpoints than these, so that an update is not enough.
+    fn is_outdated(&self, properties: &Properties) -> bool {
+        let references = self
+            .registrations
+            .iter()
+            .filter_map(|registration| registration.reference().ok());
+        let endpoints = references.filter_map(|reference| reference.exported_endpoint());
+        let used: Vec<String> = endpoints
+            .flat_map(|endpoint| endpoint.configurations().to_vec())
+            .collect();
+        asks_otherwise(&self.properties, properties, &used)
+    }
+}
+
+/// Whether the properties that decide how a service is exported differ; those of the configuration types in use are among them.
+fn asks_otherwise(before: &Properties, now: &Properties, used: &[String]) -> bool {
     let relevant = |properties: &Properties| {
         let entries = properties
             .iter()
-            .filter(|(key, _)| is_export_relevant(key, &named));
+            .filter(|(key, _)| is_export_relevant(key, used));
         entries
             .map(|(key, value)| (key.to_ascii_lowercase(), value.clone()))
             .collect::<Vec<_>>()
@@ -206,7 +215,6 @@ mod tests {
     fn what_makes_other_endpoints() {
         let before = Properties::from([
             ("service.exported.interfaces", Value::from("*")),
-            ("service.exported.configs", Value::from("x.server")),
             ("x.server.port", Value::from(1)),
             ("x.serverless", Value::from(1)),
             ("hello", Value::from("a")),
@@ -214,7 +222,7 @@ mod tests {
         let with = |key: &str, value: &str| {
             let mut changed = before.clone();
             changed.insert(key, value);
-            asks_otherwise(&before, &changed)
+            asks_otherwise(&before, &changed, &["x.server".to_owned()])
         };
         for key in [
             "Service.Exported.Configs",

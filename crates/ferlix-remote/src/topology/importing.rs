@@ -1,6 +1,6 @@
 //! Imports every endpoint that a discovery tells of, and keeps the proxies in line with it.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use crate::Error;
@@ -23,7 +23,7 @@ struct State {
     closing: bool,
     /// Grows with each import provider that comes.
     providers: u64,
-    endpoints: HashMap<String, Known>,
+    endpoints: BTreeMap<String, Known>,
 }
 
 /// An endpoint that some discovery knows, or knew.

@@ -10,6 +10,6 @@ mod component;
 mod exporting;
 mod importing;
 
-pub use component::{BUNDLE, FACTORY, INSTANCE};
+pub use component::{BUNDLE, FACTORY, INSTANCE, instantiate};
 
 use basic::Topology;
