@@ -1,1 +1,43 @@
-//! Placeholder while the workspace is laid out.
+//! Endpoint discovery through etcd v3, on the wire as iPOPO and Eclipse ECF do it.
+//!
+//! What is exported here is advertised in etcd as one JSON record for each endpoint, under a lease, and what others
+//! advertise is told to the endpoint listeners; see `provider` for how. A program installs [`BUNDLE`] and makes an
+//! instance with [`instantiate`], or by its factory [`FACTORY`]; the properties are in [`settings`]. The bundle brings the
+//! shell commands `etcd` and `discovered`.
+//!
+//! [`Draft`] and [`read`] are the records themselves, for tools.
+//!
+//! Deliberately absent: how etcd is reached and a session kept (in `ferlix-etcd`), what endpoint descriptions mean and
+//! who imports them (in `ferlix-remote`).
+
+mod commands;
+mod directory;
+mod error;
+mod instantiate;
+mod key;
+mod provider;
+mod record;
+pub mod settings;
+
+use ferlix_core::component::Component;
+use ferlix_core::framework::BundleDefinition;
+
+pub use error::Error;
+pub use ferlix_etcd::Session;
+pub use instantiate::{Instantiation, instantiate};
+pub use record::{Draft, read};
+
+/// The name of the component factory.
+pub const FACTORY: &str = "etcd3-endpoint-discovery-factory";
+
+/// The usual name of its instance.
+pub const INSTANCE: &str = "etcd3-endpoint-discovery";
+
+/// The bundle: the component's factory, and the shell commands.
+pub static BUNDLE: BundleDefinition = BundleDefinition {
+    symbolic_name: "ferlix.rsa.providers.discovery.etcd3",
+    version: env!("CARGO_PKG_VERSION"),
+    location: file!(),
+    components: &[provider::EtcdDiscovery::factory],
+    activator: Some(|| Box::new(commands::Activator)),
+};

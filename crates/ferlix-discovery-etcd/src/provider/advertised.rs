@@ -1,0 +1,213 @@
+//! [`Advertised`]: the local endpoints as records of the session, each with its stable host and a growing time stamp.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::SystemTime;
+
+use ferlix_etcd::{Record, Session, SessionStatus};
+use tokio::sync::watch;
+
+use super::locked;
+use crate::Draft;
+
+/// The host in a `location` when nothing better is known.
+const LOOPBACK: &str = "127.0.0.1";
+
+/// The endpoints that are advertised. Cheap to clone; it does not keep the session alive.
+#[derive(Clone)]
+pub(super) struct Advertised {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    host: Option<String>,
+    status: watch::Receiver<SessionStatus>,
+    stamps: Stamps,
+    endpoints: Mutex<BTreeMap<String, Endpoint>>,
+    warned: AtomicBool,
+}
+
+struct Endpoint {
+    /// The host in its `location`, from the first put to the last: ECF matches removals by it.
+    host: Arc<OnceLock<String>>,
+    /// Where it can be called, as the exporter says.
+    container: String,
+}
+
+/// Time stamps that grow with each use: a peer takes a record whose stamp does not for a new endpoint.
+struct Stamps {
+    last: AtomicI64,
+    clock: fn() -> i64,
+}
+
+impl Stamps {
+    fn next(&self) -> i64 {
+        let now = (self.clock)();
+        let after = |last: i64| now.max(last.saturating_add(1));
+        let last = self
+            .last
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| {
+                Some(after(last))
+            });
+        after(last.unwrap_or_else(|last| last))
+    }
+}
+
+/// Milliseconds since 1970.
+fn now() -> i64 {
+    SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .ok()
+        .and_then(|time| i64::try_from(time.as_millis()).ok())
+        .unwrap_or(0)
+}
+
+impl Advertised {
+    /// Nothing yet; the host goes into every `location`, else our address on the connection to etcd does.
+    pub(super) fn new(session: &Session, host: Option<String>) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                host,
+                status: session.watch_status(),
+                stamps: Stamps {
+                    last: AtomicI64::new(0),
+                    clock: now,
+                },
+                endpoints: Mutex::default(),
+                warned: AtomicBool::new(false),
+            }),
+        }
+    }
+
+    /// The record of an endpoint that is new, or has changed.
+    pub(super) fn record(&self, draft: Draft) -> Arc<dyn Record> {
+        let host = {
+            let mut endpoints = locked(&self.inner.endpoints);
+            let endpoint = endpoints
+                .entry(draft.endpoint_id().to_owned())
+                .or_insert_with(|| Endpoint {
+                    host: Arc::default(),
+                    container: String::new(),
+                });
+            draft.container_id().clone_into(&mut endpoint.container);
+            Arc::clone(&endpoint.host)
+        };
+        Arc::new(EndpointRecord {
+            draft,
+            host,
+            inner: Arc::clone(&self.inner),
+        })
+    }
+
+    /// Forgets an endpoint and returns whether it was known.
+    pub(super) fn forget(&self, endpoint_id: &str) -> bool {
+        locked(&self.inner.endpoints).remove(endpoint_id).is_some()
+    }
+
+    /// Warns, once, of endpoints that only this machine can call but that other machines see.
+    pub(super) fn warn_of_loopback(&self) {
+        let remote = {
+            let status = self.inner.status.borrow();
+            status
+                .local_address
+                .filter(|address| !address.ip().to_canonical().is_loopback())
+        };
+        let Some(local_address) = remote else { return };
+        let endpoints = locked(&self.inner.endpoints);
+        let found = endpoints
+            .iter()
+            .find(|(_, endpoint)| is_loopback(&endpoint.container));
+        if let Some((id, endpoint)) = found
+            && !self.inner.warned.swap(true, Ordering::Relaxed)
+        {
+            tracing::warn!(
+                endpoint = id,
+                container = endpoint.container,
+                %local_address,
+                "an endpoint is advertised in an etcd on another machine, but its address is a loopback one: only this machine can call it (set the server's host name or address)"
+            );
+        }
+    }
+}
+
+/// What the session puts, as often as it has to.
+struct EndpointRecord {
+    draft: Draft,
+    host: Arc<OnceLock<String>>,
+    inner: Arc<Inner>,
+}
+
+impl Record for EndpointRecord {
+    fn value(&self) -> Vec<u8> {
+        let host = self.host.get_or_init(|| match &self.inner.host {
+            Some(host) => host.clone(),
+            None => {
+                let address = self.inner.status.borrow().local_address;
+                address.map_or_else(
+                    || LOOPBACK.to_owned(),
+                    |address| address.ip().to_canonical().to_string(),
+                )
+            }
+        });
+        self.draft.write(host, self.inner.stamps.next())
+    }
+}
+
+/// Whether the identity of a container is a URL of this machine only.
+fn is_loopback(container: &str) -> bool {
+    let Some((_, rest)) = container.split_once("://") else {
+        return false;
+    };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = authority
+        .rsplit_once('@')
+        .map_or(authority, |(_, host)| host);
+    let host = match host.strip_prefix('[') {
+        Some(bracketed) => bracketed.split(']').next().unwrap_or_default(),
+        None => host.split(':').next().unwrap_or_default(),
+    };
+    host.eq_ignore_ascii_case("localhost")
+        || host
+            .parse::<IpAddr>()
+            .is_ok_and(|address| address.to_canonical().is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stamps_grow_whatever_the_clock_does() {
+        static TIMES: AtomicI64 = AtomicI64::new(0);
+        let stamps = Stamps {
+            last: AtomicI64::new(0),
+            // Runs, stands, and goes back.
+            clock: || [100, 100, 100, 7, 102, 500][TIMES.fetch_add(1, Ordering::Relaxed) as usize],
+        };
+        let given: Vec<i64> = (0..6).map(|_| stamps.next()).collect();
+        assert_eq!(given, [100, 101, 102, 103, 104, 500]);
+    }
+
+    #[test]
+    fn loopback_addresses_are_told_from_others() {
+        for loopback in [
+            "http://127.0.0.1:8181/xml-rpc",
+            "https://localhost/x",
+            "http://[::1]:80",
+            "http://me:you@127.1.2.3",
+        ] {
+            assert!(is_loopback(loopback), "{loopback}");
+        }
+        for other in [
+            "http://10.0.0.1:8181/xml-rpc",
+            "http://localhost.example/x",
+            "127.0.0.1",
+            "ecftcp://[2001:db8::1]:3288/server",
+            "",
+        ] {
+            assert!(!is_loopback(other), "{other}");
+        }
+    }
+}

@@ -1,0 +1,488 @@
+//! The provider in frameworks, on the embedded etcd.
+
+mod support;
+
+use std::sync::Arc;
+
+use ferlix_core::command::{Arguments, CommandProvider, Session as ShellSession};
+use ferlix_core::component::ComponentState;
+use ferlix_core::property::{Properties, Value};
+use ferlix_discovery_etcd::{Draft, FACTORY, INSTANCE, read, settings};
+use ferlix_etcd::embedded::EmbeddedEtcd;
+use ferlix_remote::provider::EndpointEventKind;
+use tokio::sync::oneshot;
+
+use support::{Node, TOP, endpoint, etcd, within};
+
+#[tokio::test]
+async fn what_one_advertises_the_other_discovers() {
+    let etcd = etcd().await;
+    let (exporter, mut importer) = (Node::new(&etcd).await, Node::new(&etcd).await);
+    let hello = endpoint("e1", "one");
+    exporter.advertiser().advertise(&hello).await.unwrap();
+    let event = importer.event().await;
+    assert_eq!(event.kind, EndpointEventKind::Added);
+    assert!(event.endpoint.same_content(&hello));
+    let first = event.endpoint.timestamp();
+
+    exporter
+        .advertiser()
+        .update(&endpoint("e1", "two"))
+        .await
+        .unwrap();
+    let event = importer.event().await;
+    assert_eq!(event.kind, EndpointEventKind::Modified);
+    assert_eq!(event.endpoint.properties().text("content"), Some("two"));
+    assert!(event.endpoint.timestamp() > first);
+
+    // A repetition is no event: the next one that is told is the departure.
+    exporter
+        .advertiser()
+        .update(&endpoint("e1", "two"))
+        .await
+        .unwrap();
+    exporter.advertiser().unadvertise(&hello).await.unwrap();
+    let event = importer.event().await;
+    assert_eq!(event.kind, EndpointEventKind::Removed);
+    exporter.advertiser().unadvertise(&hello).await.unwrap();
+    exporter.stop().await;
+    importer.stop().await;
+}
+
+#[tokio::test]
+async fn keys_and_values_are_what_peers_expect() {
+    let etcd = etcd().await;
+    let exporter = Node::new(&etcd).await;
+    exporter
+        .advertiser()
+        .advertise(&endpoint("e1", "one"))
+        .await
+        .unwrap();
+    let session = exporter.session_id();
+    uuid::Uuid::parse_str(&session).unwrap();
+    let entries = within(async {
+        loop {
+            let entries = etcd.store().entries(TOP.as_bytes());
+            if entries.len() == 2 {
+                return entries;
+            }
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert_eq!(entries[0].0, format!("{TOP}/{session}").into_bytes());
+    assert_eq!(entries[0].1, session.as_bytes());
+    assert_eq!(entries[1].0, format!("{TOP}/{session}/e1").into_bytes());
+    assert!(
+        read(&entries[1].1)
+            .unwrap()
+            .same_content(&endpoint("e1", "one"))
+    );
+    let text = String::from_utf8(entries[1].1.clone()).unwrap();
+    assert!(
+        text.contains(r#""location":"ecfosgirsvc://127.0.0.1:32565/osgirsvc_e1""#),
+        "{text}"
+    );
+
+    exporter.stop().await;
+    assert_eq!(etcd.store().entries(b""), [], "a clean stop leaves nothing");
+    assert_eq!(etcd.store().leases(), [0_i64; 0]);
+}
+
+#[tokio::test]
+async fn a_late_listener_is_told_of_everything() {
+    let etcd = etcd().await;
+    let exporter = Node::new(&etcd).await;
+    exporter
+        .advertiser()
+        .advertise(&endpoint("e1", "one"))
+        .await
+        .unwrap();
+    let mut importer = Node::new(&etcd).await;
+    assert_eq!(importer.event().await.endpoint.id(), "e1");
+    let mut late = importer.listen("(content=one)");
+    assert_eq!(within(late.recv()).await.unwrap().endpoint.id(), "e1");
+}
+
+#[tokio::test]
+async fn the_callback_runs_once_at_the_first_connection() {
+    let etcd = etcd().await;
+    let node = Node::without_instance(&etcd).await;
+    let (sender, connected) = oneshot::channel();
+    let context = node.framework.context();
+    ferlix_discovery_etcd::instantiate(&context, Properties::new())
+        .on_connected(move |session| sender.send(session.session_id().to_owned()).unwrap())
+        .await
+        .unwrap();
+    let session = within(connected).await.unwrap();
+    assert_eq!(session, node.session_id());
+    let duplicate = ferlix_discovery_etcd::instantiate(&context, Properties::new()).await;
+    assert!(matches!(
+        duplicate,
+        Err(ferlix_core::Error::Duplicate { .. })
+    ));
+}
+
+#[tokio::test]
+async fn a_callback_that_panics_hurts_nobody() {
+    let etcd = etcd().await;
+    let mut node = Node::without_instance(&etcd).await;
+    ferlix_discovery_etcd::instantiate(&node.framework.context(), Properties::new())
+        .on_connected(|_| panic!("on purpose"))
+        .await
+        .unwrap();
+    let other = Node::new(&etcd).await;
+    other
+        .advertiser()
+        .advertise(&endpoint("e1", "one"))
+        .await
+        .unwrap();
+    assert_eq!(node.event().await.endpoint.id(), "e1");
+}
+
+#[tokio::test]
+async fn without_etcd_it_starts_and_works_when_etcd_comes() {
+    let address = etcd().await.local_addr();
+    let exporter = Node::at(address).await;
+    let mut importer = Node::at(address).await;
+    assert_eq!(exporter.state(), ComponentState::Valid);
+    exporter
+        .advertiser()
+        .advertise(&endpoint("e1", "one"))
+        .await
+        .unwrap();
+    exporter
+        .advertiser()
+        .advertise(&endpoint("e2", "one"))
+        .await
+        .unwrap();
+    exporter
+        .advertiser()
+        .unadvertise(&endpoint("e2", "one"))
+        .await
+        .unwrap();
+    let etcd = within(async {
+        loop {
+            match EmbeddedEtcd::bind(address).await {
+                Ok(etcd) => return etcd,
+                Err(_) => tokio::task::yield_now().await,
+            }
+        }
+    })
+    .await;
+    let event = importer.event().await;
+    assert_eq!(
+        (event.kind, event.endpoint.id()),
+        (EndpointEventKind::Added, "e1")
+    );
+    assert!(
+        etcd.store()
+            .entries(b"")
+            .iter()
+            .all(|(key, _)| !key.ends_with(b"e2"))
+    );
+}
+
+#[tokio::test]
+async fn a_good_record_is_seen_beside_bad_ones_and_in_spite_of_them() {
+    let etcd = etcd().await;
+    let mut importer = Node::new(&etcd).await;
+    let client = ferlix_etcd::Client::connect(ferlix_etcd::EtcdConfig::new([etcd
+        .local_addr()
+        .to_string()]))
+    .await
+    .unwrap();
+    let lease = client
+        .lease_grant(std::time::Duration::from_secs(60))
+        .await
+        .unwrap()
+        .id;
+    let put = async |key: String, value: Vec<u8>| {
+        client
+            .put(key.as_bytes(), value.into(), lease)
+            .await
+            .unwrap();
+    };
+    for index in 0..100 {
+        let bad = [&b"{"[..], b"null", br#"{"properties":[]}"#, b"\xff"][index % 4];
+        put(format!("{TOP}/other/bad{index}"), bad.to_vec()).await;
+    }
+    let good = Draft::new(&endpoint("good", "one")).unwrap().write("h", 5);
+    put(format!("{TOP}/not-a-uuid/whatever"), good).await;
+    let event = importer.event().await;
+    assert_eq!(
+        (event.kind, event.endpoint.id()),
+        (EndpointEventKind::Added, "good")
+    );
+    // Known by its key, though the key names another endpoint; a bad record in its place changes nothing.
+    put(format!("{TOP}/not-a-uuid/whatever"), b"{".to_vec()).await;
+    client
+        .delete(format!("{TOP}/not-a-uuid/whatever").as_bytes())
+        .await
+        .unwrap();
+    assert_eq!(importer.event().await.kind, EndpointEventKind::Removed);
+    let shown = importer.run("etcd", &[]).await;
+    assert!(
+        shown.contains("Skipped    : endpoint 25, json 76"),
+        "{shown}"
+    );
+}
+
+#[tokio::test]
+async fn an_endpoint_of_two_sessions_goes_with_the_last() {
+    let etcd = etcd().await;
+    let mut importer = Node::new(&etcd).await;
+    let (one, two) = (Node::new(&etcd).await, Node::new(&etcd).await);
+    let same = endpoint("e1", "one");
+    one.advertiser().advertise(&same).await.unwrap();
+    two.advertiser().advertise(&same).await.unwrap();
+    assert_eq!(importer.event().await.kind, EndpointEventKind::Added);
+    within(async {
+        while !importer
+            .run("discovered", &[])
+            .await
+            .contains(&two.session_id())
+        {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    one.advertiser().unadvertise(&same).await.unwrap();
+    two.advertiser()
+        .advertise(&endpoint("e2", "one"))
+        .await
+        .unwrap();
+    let event = importer.event().await;
+    assert_eq!(
+        (event.kind, event.endpoint.id()),
+        (EndpointEventKind::Added, "e2")
+    );
+    two.advertiser().unadvertise(&same).await.unwrap();
+    let event = importer.event().await;
+    assert_eq!(
+        (event.kind, event.endpoint.id()),
+        (EndpointEventKind::Removed, "e1")
+    );
+}
+
+#[tokio::test]
+async fn a_thousand_pairs_leave_nothing() {
+    let etcd = etcd().await;
+    let exporter = Node::new(&etcd).await;
+    let mut importer = Node::new(&etcd).await;
+    let advertiser = exporter.advertiser();
+    for round in 0..1000 {
+        let endpoint = endpoint(&format!("e{}", round % 10), "one");
+        advertiser.advertise(&endpoint).await.unwrap();
+        advertiser.unadvertise(&endpoint).await.unwrap();
+    }
+    advertiser
+        .advertise(&endpoint("last", "one"))
+        .await
+        .unwrap();
+    let mut present = std::collections::BTreeSet::new();
+    while !present.contains("last") {
+        let event = importer.event().await;
+        let id = event.endpoint.id().to_owned();
+        match event.kind {
+            EndpointEventKind::Added => assert!(present.insert(id)),
+            EndpointEventKind::Removed => assert!(present.remove(&id)),
+            other => panic!("{other}"),
+        }
+    }
+    // Listeners hear of each endpoint in order, but not of one before the other.
+    while present.len() > 1 {
+        let event = importer.event().await;
+        assert_eq!(event.kind, EndpointEventKind::Removed);
+        assert!(present.remove(event.endpoint.id()));
+    }
+    assert_eq!(
+        etcd.store().entries(b"").len(),
+        3,
+        "two sessions and the last endpoint"
+    );
+}
+
+#[tokio::test]
+async fn what_a_peer_could_not_stand_is_not_written() {
+    let etcd = etcd().await;
+    let exporter = Node::new(&etcd).await;
+    let mut properties = endpoint("e1", "one").properties().clone();
+    properties.remove("ecf.endpoint.id");
+    let bad = ferlix_remote::endpoint::EndpointDescription::new(properties).unwrap();
+    let error = exporter.advertiser().advertise(&bad).await.unwrap_err();
+    assert!(error.to_string().contains("ecf.endpoint.id"), "{error}");
+    exporter
+        .advertiser()
+        .advertise(&endpoint("e2", "one"))
+        .await
+        .unwrap();
+    let keys = etcd.store().entries(TOP.as_bytes());
+    assert!(keys.iter().all(|(key, _)| !key.ends_with(b"/e1")));
+}
+
+#[tokio::test]
+async fn a_wrong_property_is_said_and_can_be_put_right() {
+    let etcd = etcd().await;
+    let node = Node::without_instance(&etcd).await;
+    let context = node.framework.context();
+    let given = Properties::from([
+        (settings::LEASE_TTL, Value::from("soon")),
+        (settings::USER, "root".into()),
+        (settings::PASSWORD, "geheim".into()),
+    ]);
+    let error = ferlix_discovery_etcd::instantiate(&context, given)
+        .await
+        .unwrap_err();
+    assert!(error.to_string().contains("etcd.lease_ttl"), "{error}");
+    assert_eq!(node.state(), ComponentState::Erroneous);
+    let shown = format!(
+        "{:?}",
+        context.components().instance(INSTANCE).unwrap().properties
+    );
+    assert!(!shown.contains("geheim"), "{shown}");
+
+    let right = Properties::from([(settings::LEASE_TTL, "5")]);
+    let components = context.components();
+    let state = components.retry(INSTANCE, right).await.unwrap();
+    assert_eq!(state, ComponentState::Erroneous, "the password was dropped");
+    let again = Properties::from([(settings::PASSWORD, "geheim")]);
+    let state = components.retry(INSTANCE, again).await.unwrap();
+    assert_eq!(state, ComponentState::Valid);
+    let shown = format!("{:?}", components.instance(INSTANCE).unwrap().properties);
+    assert!(!shown.contains("geheim"), "{shown}");
+    components.kill(INSTANCE).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_password_shows_neither_in_the_instance_nor_in_the_service() {
+    let etcd = etcd().await;
+    let node = Node::without_instance(&etcd).await;
+    let given = Properties::from([
+        (settings::USER, Value::from("root")),
+        (settings::PASSWORD, "geheim".into()),
+    ]);
+    let context = node.framework.context();
+    ferlix_discovery_etcd::instantiate(&context, given)
+        .await
+        .unwrap();
+    let details = context.components().instance(INSTANCE).unwrap();
+    let service = details.service.clone().unwrap();
+    let shown = format!("{:?} {:?}", details.properties, service.properties());
+    assert!(
+        shown.contains("etcd.user") && !shown.contains("geheim"),
+        "{shown}"
+    );
+    context.components().kill(INSTANCE).await.unwrap();
+}
+
+#[tokio::test]
+async fn two_instances_in_one_framework_see_each_other() {
+    let etcd = etcd().await;
+    let mut node = Node::new(&etcd).await;
+    let context = node.framework.context();
+    context
+        .components()
+        .instantiate(FACTORY, "second", Properties::new())
+        .await
+        .unwrap();
+    let first = node.advertiser();
+    first.advertise(&endpoint("e1", "one")).await.unwrap();
+    assert_eq!(node.event().await.endpoint.id(), "e1");
+    let shown = node.run("etcd", &[]).await;
+    assert!(
+        shown.contains(INSTANCE) && shown.contains("second\n"),
+        "{shown}"
+    );
+}
+
+#[tokio::test]
+async fn commands_show_state_and_endpoints() {
+    let etcd = etcd().await;
+    let exporter = Node::new(&etcd).await;
+    let mut importer = Node::new(&etcd).await;
+    for id in ["e1", "e2"] {
+        exporter
+            .advertiser()
+            .advertise(&endpoint(id, id))
+            .await
+            .unwrap();
+        importer.event().await;
+    }
+    let shown = importer.run("etcd", &[]).await;
+    for part in [
+        "State      : watching since ".to_owned(),
+        format!("Session    : {}", importer.session_id()),
+        format!("Endpoint   : {}", etcd.local_addr()),
+        "Last error : none".to_owned(),
+        "Discovered : 2 from 1 sessions (0 held)".to_owned(),
+        "Skipped    : none".to_owned(),
+    ] {
+        assert!(shown.contains(&part), "{part}\n{shown}");
+    }
+    let shown = importer.run("discovered", &[]).await;
+    assert!(
+        shown.contains("| e1 ") && shown.contains("| e2 "),
+        "{shown}"
+    );
+    let shown = importer.run("discovered", &["(content=e2)"]).await;
+    assert!(
+        !shown.contains("| e1 ") && shown.contains("| e2 "),
+        "{shown}"
+    );
+
+    let commands = importer.commands();
+    let session = ShellSession::new(|_| {});
+    let arguments = Arguments::new(vec!["(content=".to_owned()], [].into());
+    assert!(
+        commands
+            .run("discovered", &arguments, &session)
+            .await
+            .is_err()
+    );
+    let property = importer.advertiser_property("etcd.state");
+    assert_eq!(property, Some(Value::from("watching")));
+    let _: Arc<dyn CommandProvider> = commands;
+}
+
+#[tokio::test]
+async fn a_lost_lease_brings_fresh_stamps_and_no_event() {
+    let etcd = etcd().await;
+    let exporter = Node::new(&etcd).await;
+    let mut importer = Node::new(&etcd).await;
+    exporter
+        .advertiser()
+        .advertise(&endpoint("e1", "one"))
+        .await
+        .unwrap();
+    let first = importer.event().await.endpoint.timestamp();
+    // As if the server had been restarted with an empty disk: everything is gone at once, without a word.
+    etcd.store().wipe();
+    let key = format!("{TOP}/{}/e1", exporter.session_id());
+    let again = within(async {
+        loop {
+            let entries = etcd.store().entries(key.as_bytes());
+            if let Some((_, value)) = entries.first() {
+                return read(value).unwrap();
+            }
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert!(again.timestamp() > first);
+    // It was held for the importer, which hears of the next change only.
+    within(async {
+        while importer.run("etcd", &[]).await.contains("(1 held)") {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    exporter
+        .advertiser()
+        .update(&endpoint("e1", "two"))
+        .await
+        .unwrap();
+    let event = importer.event().await;
+    assert_eq!(event.kind, EndpointEventKind::Modified);
+    assert_eq!(event.endpoint.properties().text("content"), Some("two"));
+}
