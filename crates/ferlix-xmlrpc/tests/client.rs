@@ -1,5 +1,7 @@
 //! The caller against peers of every kind: polite, old, slow, broken and hostile ones.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail the test")]
+
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

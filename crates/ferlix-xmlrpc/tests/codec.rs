@@ -1,6 +1,8 @@
 //! The codec from outside: documents of the real peers, lenient forms, hostile documents, and properties that hold for
 //! every value and every byte sequence.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail the test")]
+
 use std::collections::BTreeMap;
 use std::path::Path;
 

@@ -1,5 +1,7 @@
 //! The distribution provider as components of a framework, driven through the interfaces that the admin uses.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail the test")]
+
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,5 +1,7 @@
 //! Exported services behind the real HTTP service, called by our own caller and by plain requests.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail the test")]
+
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;

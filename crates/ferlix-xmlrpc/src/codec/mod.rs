@@ -25,6 +25,17 @@
 //! than UTF-8 or US-ASCII is refused, ISO-8859-1 too). [`Limits`] bound bytes, depth, elements and text. Attributes are
 //! checked and ignored.
 //!
+//! ```
+//! use ferlix_core::property::Value;
+//! use ferlix_xmlrpc::codec::{Limits, read_call, write_call};
+//!
+//! let document = write_call("3.sayHello", &[Value::from("you"), Value::Long(5)])?;
+//! let call = read_call(&document, &Limits::default())?;
+//! assert_eq!(call.method, "3.sayHello");
+//! assert_eq!(call.arguments, [Value::from("you"), Value::Long(5)]);
+//! # Ok::<(), ferlix_xmlrpc::codec::CodecError>(())
+//! ```
+//!
 //! Deliberately absent: namespaces (a prefix means nothing here, as in Python), serialised Java objects
 //! (`ex:serializable` is refused by name), and introspection calls.
 

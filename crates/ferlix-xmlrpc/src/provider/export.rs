@@ -163,7 +163,7 @@ impl XmlRpcExportProvider {
             None => host::of(&*self.http, context).await,
         };
         if !serving.warned.swap(true, Ordering::Relaxed) {
-            host::warn_of_loopback(&host, context).await;
+            host::warn_of_loopback(&host, context);
         }
         let port = match port(of_service(PORT))? {
             None => port(&self.port)?,

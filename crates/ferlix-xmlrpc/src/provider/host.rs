@@ -29,14 +29,14 @@ pub(super) async fn of(http: &dyn HttpService, context: &BundleContext) -> Strin
         };
     }
     let route = match etcd(context) {
-        Some((host, port)) => route(&host, port).await,
+        Some((host, port)) => local_address(&host, port, bound.is_ipv4()).await,
         None => Err(io::Error::new(
             io::ErrorKind::NotFound,
             "no etcd is configured",
         )),
     };
     match route {
-        Ok(route) => in_url(route.local),
+        Ok(local) => in_url(local),
         Err(error) => {
             tracing::warn!(
                 "the HTTP service listens on every address, and none of them leads to etcd ({error}): \
@@ -48,23 +48,25 @@ pub(super) async fn of(http: &dyn HttpService, context: &BundleContext) -> Strin
 }
 
 /// Warns when peers on other machines are told an address that leads nowhere for them.
-pub(super) async fn warn_of_loopback(host: &str, context: &BundleContext) {
-    let address = host.trim_start_matches('[').trim_end_matches(']');
-    let is_loopback = host.eq_ignore_ascii_case("localhost")
-        || address
-            .parse()
-            .is_ok_and(|address: IpAddr| address.is_loopback());
-    let Some((etcd_host, port)) = etcd(context).filter(|_| is_loopback) else {
-        return;
-    };
-    if let Ok(route) = route(&etcd_host, port).await
-        && !route.remote.is_loopback()
+pub(super) fn warn_of_loopback(host: &str, context: &BundleContext) {
+    if let Some((etcd, _)) = etcd(context)
+        && is_loopback(host)
+        && !is_loopback(&etcd)
     {
         tracing::warn!(
-            "services are advertised at {host}, which only this machine can reach, in an etcd on another machine \
-             ({etcd_host}): set ecf.xmlrpc.server.hostname, or ferlix.http.address to an address of the network"
+            "services are advertised at {host}, which only this machine can reach, in the etcd at {etcd}: if that is \
+             another machine, set ecf.xmlrpc.server.hostname, or ferlix.http.address to an address of the network"
         );
     }
+}
+
+/// Whether a host is this machine without a doubt; names are not looked up for this.
+fn is_loopback(host: &str) -> bool {
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    host.eq_ignore_ascii_case("localhost")
+        || address
+            .parse()
+            .is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
 fn in_url(address: IpAddr) -> String {
@@ -117,33 +119,22 @@ fn parts(endpoint: &str) -> (String, u16) {
     }
 }
 
-struct Route {
-    local: IpAddr,
-    remote: IpAddr,
-}
-
 /// Which of our addresses leads to a host. Nothing is sent: connecting a UDP socket only asks the routing table.
-async fn route(host: &str, port: u16) -> io::Result<Route> {
-    let resolved = timeout(LOOKUP, lookup_host((host, port))).await;
-    let remote = resolved
-        .map_err(|_| {
-            io::Error::new(
-                io::ErrorKind::TimedOut,
-                format!("looking up {host} took too long"),
-            )
-        })??
-        .next()
-        .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("{host} has no address")))?;
+async fn local_address(host: &str, port: u16, only_ipv4: bool) -> io::Result<IpAddr> {
+    let not = |kind, what: &str| io::Error::new(kind, format!("{host} {what}"));
+    let remote = timeout(LOOKUP, lookup_host((host, port)))
+        .await
+        .map_err(|_| not(io::ErrorKind::TimedOut, "took too long to be looked up"))??
+        // A listener on 0.0.0.0 is not reached by IPv6; one on [::] is reached by both.
+        .find(|address| address.is_ipv4() || !only_ipv4)
+        .ok_or_else(|| not(io::ErrorKind::NotFound, "has no address of that family"))?;
     let any: IpAddr = match remote {
         SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
         SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
     };
     let socket = UdpSocket::bind((any, 0)).await?;
     socket.connect(remote).await?;
-    Ok(Route {
-        local: socket.local_addr()?.ip(),
-        remote: remote.ip(),
-    })
+    Ok(socket.local_addr()?.ip())
 }
 
 #[cfg(test)]
@@ -175,7 +166,27 @@ mod tests {
 
     #[tokio::test]
     async fn a_local_etcd_is_reached_from_the_loopback_address() {
-        let route = route("127.0.0.1", 2379).await.unwrap();
-        assert!(route.local.is_loopback() && route.remote.is_loopback());
+        let local = local_address("127.0.0.1", 2379, true).await.unwrap();
+        assert_eq!(local, IpAddr::from([127, 0, 0, 1]));
+        let local = local_address("localhost", 2379, true).await.unwrap();
+        assert!(local.is_ipv4() && local.is_loopback());
+        assert!(local_address("::1", 2379, true).await.is_err());
+    }
+
+    #[test]
+    fn this_machine_is_known_by_its_loopback_names() {
+        for host in [
+            "localhost",
+            "LOCALHOST",
+            "127.0.0.1",
+            "127.1.2.3",
+            "[::1]",
+            "::1",
+        ] {
+            assert!(is_loopback(host), "{host}");
+        }
+        for host in ["example.org", "192.0.2.1", "", "localhost.example.org"] {
+            assert!(!is_loopback(host), "{host}");
+        }
     }
 }

@@ -17,6 +17,22 @@ use crate::codec::{self, Fault, Limits, MethodCall};
 use crate::timeout::from_headers;
 
 /// The services that one container exports, by the number that calls name them by (`ecf.rsvc.id`).
+///
+/// ```
+/// # use std::{sync::Arc, time::Duration};
+/// use ferlix_http::{HttpService as _, MountOptions, Server, ServerOptions};
+/// use ferlix_xmlrpc::codec::Limits;
+/// use ferlix_xmlrpc::provider::{Services, handler};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), ferlix_http::HttpError> {
+/// let services = Arc::new(Services::new(Limits::default(), Duration::from_secs(30)));
+/// let server = Server::bind(ServerOptions::new("127.0.0.1", 0)).await?;
+/// let options = MountOptions::new("example").max_body_size(8 << 20);
+/// server.mount("/xml-rpc", handler(Arc::clone(&services)), options)?;
+/// // services.insert(3, vec![dispatcher], None);
+/// # server.shutdown().await;
+/// # Ok(()) }
+/// ```
 pub struct Services {
     table: RwLock<HashMap<u64, Arc<Exported>>>,
     limits: Limits,
