@@ -1,5 +1,7 @@
 //! Components by macros: providers and a consumer in one framework, written as a user writes them.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 

@@ -1,5 +1,7 @@
 //! Remote services by macros: from a proxy through a caller in memory to a dispatcher and the object behind it.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 

@@ -32,7 +32,7 @@ enum Argument {
     Context,
     Reference,
     /// The service, as this interface.
-    Service(Type),
+    Service(Box<Type>),
 }
 
 pub(crate) fn expand(arguments: TokenStream, mut item: ItemImpl) -> TokenStream {
@@ -195,39 +195,31 @@ impl Callback {
 
 impl Argument {
     fn read(ty: &Type, of_field: bool, others: &[Self], errors: &mut Errors) -> Option<Self> {
-        let Type::Reference(reference) = bare(ty) else {
-            errors.add(
-                ty,
-                if of_field {
-                    "a callback of a field takes `&Arc<dyn T>`, `&ServiceRef`, or both"
-                } else {
-                    "#[validate] and #[invalidate] take `&ComponentContext` or nothing"
-                },
-            );
-            return None;
+        let behind = match bare(ty) {
+            Type::Reference(reference) => named_type(&reference.elem),
+            _ => None,
         };
-        let argument = match named_type(&reference.elem) {
+        let argument = match behind {
             Some((name, _)) if !of_field && name == "ComponentContext" => Self::Context,
             Some((name, _)) if of_field && name == "ServiceRef" => Self::Reference,
             Some((name, inner)) if of_field && name == "Arc" && inner.len() == 1 => {
-                Self::Service(inner[0].clone())
+                Self::Service(Box::new(inner[0].clone()))
             }
             _ => {
-                errors.add(
-                    ty,
-                    if of_field {
-                        "a callback of a field takes `&Arc<dyn T>`, `&ServiceRef`, or both"
-                    } else {
-                        "#[validate] and #[invalidate] take `&ComponentContext` or nothing"
-                    },
-                );
+                let wanted = if of_field {
+                    "a callback of a field takes `&Arc<dyn T>`, `&ServiceRef`, or both"
+                } else {
+                    "#[validate] and #[invalidate] take `&ComponentContext` or nothing"
+                };
+                errors.add(ty, wanted);
                 return None;
             }
         };
-        let twice = others
+        let kind = std::mem::discriminant(&argument);
+        if others
             .iter()
-            .any(|other| std::mem::discriminant(other) == std::mem::discriminant(&argument));
-        if twice {
+            .any(|other| std::mem::discriminant(other) == kind)
+        {
             errors.add(ty, "the callback takes this twice");
         }
         Some(argument)
