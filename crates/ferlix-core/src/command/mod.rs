@@ -12,7 +12,7 @@ use async_trait::async_trait;
 
 pub use arguments::Arguments;
 pub use session::Session;
-pub use table::table;
+pub use table::{printable, table};
 
 use crate::property::Value;
 use crate::service::{Interface, Service};
@@ -31,7 +31,7 @@ pub trait CommandProvider: Send + Sync {
         &[]
     }
 
-    /// The commands, in the order in which `help` lists them.
+    /// The commands; `help` lists them and their aliases by name.
     fn commands(&self) -> &[Command];
 
     /// Runs a command by its main name (never an alias), with arguments that fit its parameters.
@@ -232,8 +232,8 @@ impl Command {
                 ParameterKind::Required => format!("<{name}>"),
                 ParameterKind::Optional(None) => format!("[<{name}>]"),
                 ParameterKind::Optional(Some(default)) => format!("[<{name}>={default}]"),
-                ParameterKind::Rest => format!("[<{name}> ...]"),
-                ParameterKind::Keywords => format!("[<{name}>=<value> ...]"),
+                ParameterKind::Rest => format!("[<{name} ...>]"),
+                ParameterKind::Keywords => format!("[<{name}=value> ...]"),
             });
         }
         usage

@@ -1,4 +1,6 @@
-//! [`table`]: the one form in which commands print tables, that of iPOPO's shell.
+//! [`table`]: the one form in which commands print tables, that of iPOPO's shell; and [`printable`] for single texts.
+
+use std::borrow::Cow;
 
 use comfy_table::{Cell, CellAlignment, ContentLineStyle, LineStyle, Table, TableStyle};
 
@@ -27,8 +29,6 @@ const STYLE: TableStyle = TableStyle::new()
 #[must_use]
 pub fn table(prefix: &str, headings: &[&str], rows: Vec<Vec<String>>) -> String {
     let mut table = Table::new();
-    // Cells hold names from the network: an escape sequence or a line end in one must not draw on the terminal.
-    let clean = |text: &str| text.replace(|character: char| character.is_control(), "\u{FFFD}");
     let style = if rows.is_empty() {
         STYLE.bottom_border(LineStyle::none())
     } else {
@@ -36,7 +36,7 @@ pub fn table(prefix: &str, headings: &[&str], rows: Vec<Vec<String>>) -> String 
     };
     table.load_style(style);
     for row in rows {
-        table.add_row(row.iter().map(|cell| Cell::new(clean(cell))));
+        table.add_row(row.iter().map(|cell| Cell::new(printable(cell))));
     }
     table.set_header(headings);
     let widths = table.column_max_content_widths();
@@ -51,9 +51,31 @@ pub fn table(prefix: &str, headings: &[&str], rows: Vec<Vec<String>>) -> String 
         .collect()
 }
 
+/// A text of one line as a terminal may show it: every control character is replaced by U+FFFD.
+///
+/// Names and values come from the network: an escape sequence or a line end in one must not draw on the terminal.
+/// [`table`] does this to its cells.
+#[must_use]
+pub fn printable(text: &str) -> Cow<'_, str> {
+    if text.contains(char::is_control) {
+        Cow::Owned(text.replace(char::is_control, "\u{FFFD}"))
+    } else {
+        Cow::Borrowed(text)
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::table;
+    use super::{printable, table};
+
+    #[test]
+    fn control_characters_are_replaced() {
+        assert_eq!(
+            printable("a\u{1b}[2Jb\nc\u{9b}d"),
+            "a\u{FFFD}[2Jb\u{FFFD}c\u{FFFD}d"
+        );
+        assert_eq!(printable("häßlich"), "häßlich");
+    }
 
     #[test]
     fn an_empty_table_ends_under_its_headings() {

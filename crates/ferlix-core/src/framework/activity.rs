@@ -23,6 +23,11 @@ impl Activity {
         ActivityGuard(Arc::clone(&self.0))
     }
 
+    /// How many pieces of work are pending now.
+    pub(crate) fn pending(&self) -> usize {
+        self.0.pending.load(Ordering::Acquire)
+    }
+
     /// Waits until nothing is pending.
     pub(crate) async fn settle(&self) {
         loop {

@@ -293,6 +293,12 @@ impl Framework {
         self.inner.activity.settle().await;
     }
 
+    /// How many pieces of work are pending now: what [`Framework::settle`] waits for.
+    #[must_use]
+    pub fn pending(&self) -> usize {
+        self.inner.activity.pending()
+    }
+
     /// Counts work as pending for [`Framework::settle`] until the guard is dropped.
     pub fn busy(&self) -> ActivityGuard {
         self.inner.activity.begin()
