@@ -1,0 +1,93 @@
+//! The bundle `ferlix.shell.console`: the shell on standard input and output, and consoles on anything else.
+//!
+//! In: lines from a terminal (edited, with history and completion) or from a pipe. Out: what the commands print, through
+//! one writer. The console begins when the framework is up. Lines are read on a thread of its own that nothing waits
+//! for, so a read that blocks keeps neither the framework nor the program from ending; commands run on the runtime.
+//!
+//! `quit`, Ctrl-D and a second Ctrl-C stop the framework. The end of input on a pipe does not: a program whose standard
+//! input is closed goes on. Deliberately absent: the stop of the process itself, which is the end of its `main`.
+
+mod driver;
+mod input;
+mod log;
+mod terminal;
+
+use std::io::{self, BufReader, IsTerminal as _, Write as _};
+use std::sync::{Mutex, PoisonError};
+
+use async_trait::async_trait;
+use ferlix_core::framework::{BoxError, BundleActivator, BundleContext, BundleDefinition};
+
+pub use driver::{Console, serve};
+pub use log::{LogWriter, log_writer};
+
+use input::{LineInput, Lines};
+use terminal::Terminal;
+
+/// The framework properties that the console reads.
+pub mod property {
+    /// A script to run before the first prompt. If it fails, the framework stops.
+    pub const INIT_FILE: &str = "ferlix.shell.console.init_file";
+    /// A script to run in place of a console; the framework stops after it.
+    pub const SCRIPT_FILE: &str = "ferlix.shell.console.script_file";
+    /// A file that keeps the lines typed on a terminal; none unless set, and then they are kept in memory.
+    pub const HISTORY_FILE: &str = "ferlix.shell.console.history_file";
+}
+
+/// The bundle `ferlix.shell.console`.
+pub static CONSOLE: BundleDefinition = BundleDefinition {
+    symbolic_name: "ferlix.shell.console",
+    version: env!("CARGO_PKG_VERSION"),
+    location: file!(),
+    components: &[],
+    activator: Some(|| Box::new(Activator::default())),
+};
+
+#[derive(Default)]
+struct Activator {
+    console: Mutex<Option<Console>>,
+}
+
+#[async_trait]
+impl BundleActivator for Activator {
+    async fn start(&self, context: &BundleContext) -> Result<(), BoxError> {
+        let console = Console::start(context, standard_input(context), print);
+        *self.console.lock().unwrap_or_else(PoisonError::into_inner) = Some(console);
+        Ok(())
+    }
+
+    async fn stop(&self, _: &BundleContext) -> Result<(), BoxError> {
+        let console = self
+            .console
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(console) = console {
+            console.close();
+        }
+        Ok(())
+    }
+}
+
+/// The editor when both ends are a terminal, else plain lines.
+fn standard_input(context: &BundleContext) -> Box<dyn LineInput> {
+    if io::stdin().is_terminal() && io::stdout().is_terminal() {
+        match Terminal::open(context) {
+            Ok(terminal) => return Box::new(terminal),
+            Err(error) => {
+                tracing::warn!(%error, "the line editor cannot be used: reading plain lines")
+            }
+        }
+    }
+    Box::new(Lines::new(
+        BufReader::new(io::stdin()),
+        io::stdin().is_terminal(),
+    ))
+}
+
+/// Prints to standard output at once. That nobody reads it any more is no reason to stop.
+fn print(text: &str) {
+    let mut output = io::stdout().lock();
+    let _ = output.write_all(text.as_bytes());
+    let _ = output.flush();
+}
