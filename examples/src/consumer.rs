@@ -5,7 +5,11 @@ use ferlix::prelude::*;
 use crate::hello::Hello;
 
 /// Calls the three methods of the greeting service and prints what they answer.
-#[component(factory = "remote-hello-consumer-factory", instance = "remote-hello-consumer")]
+#[component(
+    factory = "remote-hello-consumer-factory",
+    instance = "remote-hello-consumer"
+)]
+#[expect(missing_debug_implementations, reason = "a proxy has nothing to show")]
 pub struct HelloConsumer {
     #[inject(filter = "(service.imported=*)")]
     hello: Arc<dyn Hello>,
@@ -22,11 +26,21 @@ impl HelloConsumer {
         println!("{NAME} IHello service consumer received sync response: {reply}");
 
         let hello = Arc::clone(&self.hello);
-        tokio::spawn(async move { print("async", hello.say_hello_async("ConsumerAsync", MESSAGE).await) });
+        tokio::spawn(async move {
+            print(
+                "async",
+                hello.say_hello_async("ConsumerAsync", MESSAGE).await,
+            )
+        });
         println!("done with sayHelloAsync method");
 
         let hello = Arc::clone(&self.hello);
-        tokio::spawn(async move { print("promise", hello.say_hello_promise("ConsumerPromise", MESSAGE).await) });
+        tokio::spawn(async move {
+            print(
+                "promise",
+                hello.say_hello_promise("ConsumerPromise", MESSAGE).await,
+            )
+        });
         println!("done with sayHelloPromise method");
         Ok(())
     }

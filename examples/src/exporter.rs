@@ -17,6 +17,7 @@ use crate::hello::Hello;
         "osgi.basic.timeout" = 60_000,
     ),
 )]
+#[derive(Debug)]
 pub struct HelloImpl {
     /// How long `sayHelloAsync` takes, in milliseconds: to see that its caller goes on meanwhile.
     #[property("hello.async.delay")]

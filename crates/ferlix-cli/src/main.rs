@@ -3,6 +3,7 @@
 //! `ferlix etcd` serves the embedded etcd until a signal. Deliberately absent: anything that a user's own program does
 //! with the `ferlix` crate.
 
+use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
@@ -34,7 +35,11 @@ enum Command {
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    tracing_subscriber::fmt().with_env_filter(arguments.log).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(arguments.log)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr)
+        .init();
     let result = match arguments.command {
         Command::Etcd { listen } => etcd(listen).await,
     };
@@ -52,8 +57,13 @@ async fn etcd(listen: SocketAddr) -> Result<(), String> {
     let server = EmbeddedEtcd::bind(listen).await.map_err(|error| {
         format!("cannot listen on {listen}: {error}. Stop the etcd that has the port, or choose another with --listen")
     })?;
-    println!("etcd (in memory, nothing is kept) listens on {}", server.local_addr());
-    stop_signal().await.map_err(|error| format!("signals cannot be caught: {error}"))?;
+    println!(
+        "etcd (in memory, nothing is kept) listens on {}",
+        server.local_addr()
+    );
+    stop_signal()
+        .await
+        .map_err(|error| format!("signals cannot be caught: {error}"))?;
     server.shutdown().await;
     Ok(())
 }
