@@ -3,8 +3,8 @@
 //! The public interface is:
 //! - [`framework`]: [`Framework`](framework::Framework), its builder, bundles and their contexts, bundle events;
 //! - [`registry`]: service references, registrations, service events and listeners, the event-listener hook;
-//! - [`component`]: factories, instances and the injected handles;
-//! - [`service`]: what makes a trait a service, local or remote;
+//! - [`mod@component`]: factories, instances and the injected handles;
+//! - [`mod@service`]: what makes a trait a service, local or remote;
 //! - [`filter`]: LDAP filters; [`property`]: values and property maps;
 //! - [`command`]: the trait of shell commands and what they print with.
 //!
