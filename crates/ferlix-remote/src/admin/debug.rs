@@ -6,8 +6,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::event::{RemoteServiceAdminEvent, RemoteServiceAdminListener};
 use crate::edef;
 
-/// The framework property that turns it on (default false).
-pub(super) const DEBUG: &str = "ferlix.rsa.remoteserviceadmin.debug";
+/// The framework property that prints every event of the admin to the standard output (default false).
+pub const DEBUG: &str = "ferlix.rsa.remoteserviceadmin.debug";
 
 /// Prints each event.
 pub(super) struct DebugListener {
@@ -70,5 +70,57 @@ fn describe(event: &RemoteServiceAdminEvent, millis: u128) -> String {
 impl fmt::Debug for DebugListener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("DebugListener")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ferlix_core::framework::Framework;
+    use ferlix_core::property::{Properties, Value};
+
+    use super::*;
+    use crate::Error;
+    use crate::admin::RemoteServiceAdminEventKind;
+    use crate::endpoint::EndpointDescription;
+    use crate::provider::ContainerId;
+
+    #[test]
+    fn an_event_is_one_line_and_the_endpoint() {
+        let endpoint = EndpointDescription::new(Properties::from([
+            ("endpoint.id", Value::from("e1")),
+            ("objectClass", Value::from(["a.B"])),
+            ("service.imported.configs", Value::from(["x"])),
+            ("ecf.endpoint.id", Value::from("x://there")),
+            ("ecf.rsvc.id", Value::from(3)),
+        ]))
+        .unwrap();
+        let mut event = RemoteServiceAdminEvent {
+            kind: RemoteServiceAdminEventKind::ImportError,
+            bundle: Framework::builder().build().unwrap().system_bundle(),
+            endpoint: Some(endpoint.clone()),
+            service: None,
+            container: Some(ContainerId::new("ns", "client")),
+            error: Some(Error::provider(
+                "x",
+                "import the endpoint",
+                "no route".into(),
+            )),
+        };
+        let text = describe(&event, 45_296_007);
+        let edef = edef::write([&endpoint]);
+        assert_eq!(
+            text,
+            format!(
+                "12:34:56.007;IMPORT_ERROR;local=('ns', 'client');remote=x://there:3;\
+                 error=provider x could not import the endpoint: no route\n\
+                 ---Endpoint Description---\n{edef}\n---End Endpoint Description---"
+            )
+        );
+        event.endpoint = None;
+        event.error = None;
+        assert_eq!(
+            describe(&event, 0),
+            "00:00:00.000;IMPORT_ERROR;local=('ns', 'client')"
+        );
     }
 }

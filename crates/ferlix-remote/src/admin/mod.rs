@@ -28,10 +28,13 @@ use crate::provider::local_service;
 use crate::work::locked;
 
 pub use component::BUNDLE;
+pub use debug::DEBUG;
 pub use event::{RemoteServiceAdminEvent, RemoteServiceAdminEventKind, RemoteServiceAdminListener};
 pub use registration::{ExportReference, ExportRegistration, ImportReference, ImportRegistration};
 
-pub(crate) use properties::is_export_relevant;
+pub(crate) use properties::{is_export_relevant, wanted_interfaces};
+pub use state::PROVIDER_TIMEOUT;
+
 pub(crate) use state::Admin;
 
 /// Exports services and imports endpoints: the service `ferlix.rsa.remoteserviceadmin`.

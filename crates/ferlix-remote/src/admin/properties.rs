@@ -126,6 +126,13 @@ pub(super) fn merged(service: &Properties, overrides: &Properties) -> Properties
     properties
 }
 
+/// The names in `service.exported.interfaces`; none when nothing is to be exported.
+pub(crate) fn wanted_interfaces(properties: &Properties) -> Vec<&str> {
+    let mut wanted = properties.texts(names::SERVICE_EXPORTED_INTERFACES);
+    wanted.retain(|name| !name.trim().is_empty());
+    wanted
+}
+
 /// The interfaces that these properties export, and what serves each.
 ///
 /// # Errors
@@ -138,7 +145,7 @@ pub(super) fn exported_interfaces(
         service: service.to_string(),
         reason,
     };
-    let wanted = properties.texts(names::SERVICE_EXPORTED_INTERFACES);
+    let wanted = wanted_interfaces(properties);
     if wanted.is_empty() {
         return Err(refuse(format!(
             "it has no property {}",

@@ -23,8 +23,9 @@ use crate::Error;
 use crate::provider::{BoxError, ExportProvider, ImportProvider};
 use crate::work::{Runner, Turns, locked};
 
-/// The framework property that limits each step of a provider, in milliseconds (default 30,000).
-pub(super) const PROVIDER_TIMEOUT: &str = "ferlix.rsa.provider_timeout";
+/// The framework property that limits each step of a provider (making a container, exporting, importing, …), in milliseconds
+/// (default 30,000).
+pub const PROVIDER_TIMEOUT: &str = "ferlix.rsa.provider_timeout";
 const DEFAULT_PROVIDER_TIMEOUT: u64 = 30_000;
 
 /// What is worked on alone: all exports of a service, or all imports of an endpoint.

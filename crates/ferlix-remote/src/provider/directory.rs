@@ -43,7 +43,7 @@ struct Inner {
 struct State {
     records: BTreeMap<String, EndpointDescription>,
     /// The keys of each endpoint, the one put last at the end.
-    keys: HashMap<String, Vec<String>>,
+    keys: BTreeMap<String, Vec<String>>,
     listeners: BTreeMap<u64, Listener>,
 }
 
@@ -142,7 +142,7 @@ impl EndpointDirectory {
         let known: Vec<String> = {
             let mut state = locked(&self.inner.state);
             state.records.clear();
-            let ids = state.keys.drain().map(|(id, _)| id).collect();
+            let ids = std::mem::take(&mut state.keys).into_keys().collect();
             state
                 .listeners
                 .values_mut()

@@ -115,7 +115,12 @@ impl Exporting {
         let asks = !wanted_interfaces(&properties).is_empty();
         if closing || !asks || !service.is_registered() || service.is_imported() {
             close_all(exported).await;
-            locked(&self.state).services.remove(&id);
+            let mut state = locked(&self.state);
+            match state.services.get_mut(&id) {
+                // It may ask again at any moment, even now: it is kept in sight until it goes.
+                Some(known) if !closing && service.is_registered() => known.exported = None,
+                _ => drop(state.services.remove(&id)),
+            }
             return;
         }
         let registrations = match exported {

@@ -60,7 +60,7 @@ fn minimal() -> Vec<WireProperty> {
 
 #[test]
 fn what_ipopo_writes_is_read_and_written_again_word_for_word() {
-    let read = captured(include_str!("fixtures/ipopo_hello.json"));
+    let read = captured(include_str!("../fixtures/ipopo_hello.json"));
     let description = decode(read.clone()).unwrap();
     assert_eq!(
         description.interfaces(),
@@ -81,8 +81,8 @@ fn what_ipopo_writes_is_read_and_written_again_word_for_word() {
 #[test]
 fn every_java_type_is_read() {
     for text in [
-        include_str!("fixtures/java_generic.json"),
-        include_str!("fixtures/java_xmlrpc.json"),
+        include_str!("../fixtures/java_generic.json"),
+        include_str!("../fixtures/java_xmlrpc.json"),
     ] {
         let description = decode(captured(text)).unwrap();
         let expected = [
@@ -118,11 +118,14 @@ fn every_java_type_is_read() {
 
 #[test]
 fn a_java_update_changes_more_than_the_time_stamp() {
-    let before = decode(captured(include_str!("fixtures/java_generic.json"))).unwrap();
-    let after = decode(captured(include_str!("fixtures/java_generic_updated.json"))).unwrap();
+    let before = decode(captured(include_str!("../fixtures/java_generic.json"))).unwrap();
+    let after = decode(captured(include_str!(
+        "../fixtures/java_generic_updated.json"
+    )))
+    .unwrap();
     assert_eq!(before, after);
     assert!(!before.same_content(&after));
-    let mut repeated = captured(include_str!("fixtures/java_generic.json"));
+    let mut repeated = captured(include_str!("../fixtures/java_generic.json"));
     for property in &mut repeated {
         if property.name == "ecf.endpoint.ts" {
             property.value = Value::from("1795349999999");

@@ -6,7 +6,7 @@ use ferlix_remote::edef::{MAX_BYTES, MAX_DEPTH, MAX_VALUES, read, write};
 use ferlix_remote::endpoint::EndpointDescription;
 use proptest::prelude::*;
 
-const TUTORIAL: &str = include_str!("fixtures/ipopo_hello.edef.xml");
+const TUTORIAL: &str = include_str!("../fixtures/ipopo_hello.edef.xml");
 
 /// A document of one description with these properties after the required ones.
 fn document(properties: &str) -> String {
