@@ -113,7 +113,7 @@ where
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(std::io::stderr().is_terminal());
-    log.with_writer(ferlix::shell::log_writer()).init();
+    log.with_writer(ferlix::shell::log_writer).init();
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => {
