@@ -24,6 +24,7 @@
 //! # }
 //! ```
 
+mod news;
 mod refusal;
 mod server;
 mod service;

@@ -6,27 +6,21 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::{
-    sync::{Notify, watch},
+    sync::Notify,
     time::{Duration, Instant, sleep_until},
 };
 use tokio_util::sync::CancellationToken;
 
-use super::store::{Identity, Limits, Store};
-
-/// What running watches are told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct News {
-    /// The latest revision.
-    pub(super) revision: i64,
-    /// How often all watches were ended by hand.
-    pub(super) cancellations: u64,
-}
+use super::{
+    news::{Follower, News, Teller},
+    store::{Identity, Limits, Store},
+};
 
 #[derive(Debug)]
 pub(super) struct Shared {
     store: Mutex<Store>,
     limits: Limits,
-    news: watch::Sender<News>,
+    news: Teller,
     /// Leases have changed, so the task that waits for the next expiry has to look again.
     leases_changed: Notify,
     /// The server as a whole; connections and streams hold children of it.
@@ -52,7 +46,7 @@ impl Shared {
         Arc::new(Self {
             store: Mutex::new(store),
             limits,
-            news: watch::Sender::new(news),
+            news: Teller::new(news),
             leases_changed: Notify::new(),
             stop: CancellationToken::new(),
             progress_interval,
@@ -69,11 +63,7 @@ impl Shared {
         store.expire(now);
         let result = act(&mut store, now);
         let revision = store.revision();
-        self.news.send_if_modified(|news| {
-            let changed = news.revision != revision;
-            news.revision = revision;
-            changed
-        });
+        self.news.tell(|news| news.revision = revision);
         if store.next_expiry() != expiry {
             self.leases_changed.notify_one();
         }
@@ -81,13 +71,13 @@ impl Shared {
     }
 
     /// Follows the news.
-    pub(super) fn subscribe(&self) -> watch::Receiver<News> {
-        self.news.subscribe()
+    pub(super) fn follow_news(&self) -> Follower {
+        self.news.follow()
     }
 
     /// Ends all running watches, as a server may at any time.
     pub(super) fn cancel_watches(&self) {
-        self.news.send_modify(|news| news.cancellations += 1);
+        self.news.tell(|news| news.cancellations += 1);
     }
 
     /// Forgets everything, as if the server had been started anew with an empty disk.

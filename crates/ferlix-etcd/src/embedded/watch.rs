@@ -14,15 +14,13 @@ use std::{
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, stream};
 use prost::Message;
-use tokio::{
-    sync::watch::Receiver,
-    time::{Interval, MissedTickBehavior, interval_at},
-};
+use tokio::time::{Interval, MissedTickBehavior, interval_at};
 use tonic::{Status, Streaming};
 
 use super::{
+    news::{Follower, News},
     refusal::Refusal,
-    shared::{News, Shared},
+    shared::Shared,
     store::{Batch, CompactedTo, Interest, KeyRange},
 };
 use crate::proto::etcdserverpb::{
@@ -44,11 +42,11 @@ pub(super) fn serve(
     shared: Arc<Shared>,
     requests: Streaming<WatchRequest>,
 ) -> impl Stream<Item = Result<WatchResponse, Status>> + Send + 'static {
-    let news = shared.subscribe();
+    let mut news = shared.follow_news();
     let News {
         revision,
         cancellations,
-    } = *news.borrow();
+    } = news.look();
     let served = WatchStream {
         shared,
         news,
@@ -72,7 +70,7 @@ pub(super) fn serve(
 #[derive(Debug)]
 struct WatchStream {
     shared: Arc<Shared>,
-    news: Receiver<News>,
+    news: Follower,
     /// The latest revision that was heard of.
     revision: i64,
     /// The count of cancellations that was acted upon.
@@ -107,7 +105,7 @@ struct Watch {
 impl WatchStream {
     async fn next(&mut self) -> Option<Result<WatchResponse, Status>> {
         loop {
-            self.cancel_all_if_told();
+            self.take_news();
             if let Some(response) = self.ready.pop_front() {
                 return Some(Ok(response));
             }
@@ -140,14 +138,13 @@ impl WatchStream {
                 },
                 // Lets the connection's other streams have their turn amid a long replay.
                 () = tokio::task::yield_now(), if behind => self.deliver(),
-                changed = self.news.changed(), if !behind => changed.ok()?,
+                () = self.news.changed(), if !behind => {}
                 () = tick(&mut self.ticks) => self.tell_progress(),
             }
         }
     }
 
-    fn is_behind(&mut self) -> bool {
-        self.revision = self.news.borrow_and_update().revision;
+    fn is_behind(&self) -> bool {
         self.watches
             .values()
             .any(|watch| watch.next <= self.revision)
@@ -309,12 +306,17 @@ impl WatchStream {
         });
     }
 
-    fn cancel_all_if_told(&mut self) {
-        let told = self.news.borrow().cancellations;
-        if told == self.cancellations {
+    /// Looks at the news once for all that follows, so that what comes later wakes the stream again.
+    fn take_news(&mut self) {
+        let News {
+            revision,
+            cancellations,
+        } = self.news.look();
+        self.revision = revision;
+        if cancellations == self.cancellations {
             return;
         }
-        self.cancellations = told;
+        self.cancellations = cancellations;
         let header = self.header();
         for id in std::mem::take(&mut self.watches).into_keys() {
             self.ready.push_back(WatchResponse {
