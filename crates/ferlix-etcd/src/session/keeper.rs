@@ -21,10 +21,13 @@ pub(super) struct Keeper {
 }
 
 /// What came of asking for a lease.
-pub(super) struct Acquired {
-    pub(super) keeper: Keeper,
-    /// False for the old lease, which lives on.
-    pub(super) is_new: bool,
+pub(super) enum Acquired {
+    /// The old one lives on.
+    Kept(Keeper),
+    /// There is a new one; the old one, if there was any, is gone.
+    New(Keeper),
+    /// etcd answers but grants none, for want of space or of a permission.
+    Refused(Error),
 }
 
 impl Keeper {
@@ -37,21 +40,22 @@ impl Keeper {
         if let Some(old) = old {
             match client.keep_alive(old).await {
                 Ok((stream, lease)) => {
-                    return Ok(Acquired {
-                        keeper: Self::new(stream, lease, config),
-                        is_new: false,
-                    });
+                    return Ok(Acquired::Kept(Self::new(stream, lease, config)));
                 }
                 Err(Error::LeaseGone { .. }) => {}
                 Err(error) => return Err(error),
             }
         }
-        let granted = client.lease_grant(config.lease_ttl).await?;
+        let granted = match client.lease_grant(config.lease_ttl).await {
+            Err(
+                error @ (Error::PermissionDenied { .. }
+                | Error::Refused { .. }
+                | Error::Unavailable { .. }),
+            ) => return Ok(Acquired::Refused(error)),
+            other => other?,
+        };
         let (stream, lease) = client.keep_alive(granted.id).await?;
-        Ok(Acquired {
-            keeper: Self::new(stream, lease, config),
-            is_new: true,
-        })
+        Ok(Acquired::New(Self::new(stream, lease, config)))
     }
 
     fn new(stream: KeepAlive, lease: Lease, config: &SessionConfig) -> Self {

@@ -13,4 +13,5 @@ mod process;
 mod real;
 mod real_secured;
 mod records;
+mod simulation;
 mod view;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use ferlix_etcd::embedded::{EmbeddedEtcd, EmbeddedEtcdBuilder, EmbeddedStore};
@@ -9,7 +10,7 @@ use ferlix_etcd::{
     Client, Dial, DialFuture, Dialed, EtcdConfig, Session, SessionConfig, SessionEvents,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf};
-use tokio::sync::watch;
+use tokio::sync::Notify;
 
 use crate::view::View;
 
@@ -17,7 +18,31 @@ use crate::view::View;
 #[derive(Debug)]
 struct Host {
     etcd: Arc<EmbeddedEtcd>,
-    frozen: watch::Sender<bool>,
+    gate: Arc<Gate>,
+}
+
+/// Holds bytes back. (A watch channel would wake those who wait in an order that differs from run to run.)
+#[derive(Debug, Default)]
+struct Gate {
+    frozen: AtomicBool,
+    opened: Notify,
+}
+
+impl Gate {
+    fn set(&self, frozen: bool) {
+        self.frozen.store(frozen, Ordering::SeqCst);
+        self.opened.notify_waiters();
+    }
+
+    async fn pass(&self) {
+        loop {
+            let opened = self.opened.notified();
+            if !self.frozen.load(Ordering::SeqCst) {
+                return;
+            }
+            opened.await;
+        }
+    }
 }
 
 /// The network; clones are the same.
@@ -45,7 +70,7 @@ impl Network {
         let store = etcd.store();
         let host_entry = Host {
             etcd: Arc::new(etcd),
-            frozen: watch::Sender::new(false),
+            gate: Arc::default(),
         };
         let mut hosts = self.hosts.lock().unwrap();
         hosts.insert(host.into(), host_entry);
@@ -54,7 +79,7 @@ impl Network {
 
     /// Holds back every byte from and to an etcd, or lets them pass again.
     pub(crate) fn freeze(&self, host: &str, frozen: bool) {
-        self.hosts.lock().unwrap()[host].frozen.send_replace(frozen);
+        self.hosts.lock().unwrap()[host].gate.set(frozen);
     }
 
     /// How to reach these hosts.
@@ -94,30 +119,25 @@ impl Dial for Network {
             .lock()
             .unwrap()
             .get(host)
-            .map(|host| (Arc::clone(&host.etcd), host.frozen.subscribe()));
+            .map(|host| (Arc::clone(&host.etcd), Arc::clone(&host.gate)));
         Box::pin(async move {
-            let (etcd, frozen) =
+            let (etcd, gate) =
                 found.ok_or_else(|| io::Error::from(io::ErrorKind::ConnectionRefused))?;
             let (ours, theirs) = tokio::io::duplex(64 * 1024);
             let server = etcd.connect().await?;
             let (from_server, to_server) = tokio::io::split(server);
             let (from_client, to_client) = tokio::io::split(theirs);
-            tokio::spawn(carry(from_client, to_server, frozen.clone()));
-            tokio::spawn(carry(from_server, to_client, frozen));
+            tokio::spawn(carry(from_client, to_server, Arc::clone(&gate)));
+            tokio::spawn(carry(from_server, to_client, gate));
             Ok(Dialed::new(ours, None))
         })
     }
 }
 
-async fn carry(
-    mut from: ReadHalf<DuplexStream>,
-    mut to: WriteHalf<DuplexStream>,
-    mut frozen: watch::Receiver<bool>,
-) {
+async fn carry(mut from: ReadHalf<DuplexStream>, mut to: WriteHalf<DuplexStream>, gate: Arc<Gate>) {
     let mut buffer = vec![0; 16 * 1024];
     while let Ok(count) = from.read(&mut buffer).await {
-        // The sender is gone when the host is, and then nothing holds back the end.
-        let _ = frozen.wait_for(|frozen| !frozen).await;
+        gate.pass().await;
         if count == 0 || to.write_all(&buffer[..count]).await.is_err() {
             break;
         }
