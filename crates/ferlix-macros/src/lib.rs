@@ -80,46 +80,7 @@ pub fn service(arguments: TokenStream, item: TokenStream) -> TokenStream {
     })
 }
 
-/// Makes a trait a service interface that other processes can call.
-///
-/// `#[remote_service("its.name", version = "1.1.0", rename_all = "camelCase")]`: the name by which peers know it; the version
-/// of its package, which Java importers compare for equality (default: none); how method names are made for the wire,
-/// `"camelCase"` (the default) or `"snake_case"`. `#[remote(name = "…")]` on a method gives that one another name.
-///
-/// Every method is `async fn(&self, …) -> Result<R, E>`. Arguments are owned, or borrowed as a whole (`&str`, `&[T]`, `&T`);
-/// they, and `R`, are types that a `Value` can hold. `E` is `CallError`, or an error type of the service's own with
-/// [`macro@RemoteError`]. A method with a body has it in the process; through a proxy it is called like the others.
-///
-/// ```
-/// use std::sync::Arc;
-/// use ferlix_core::property::Value;
-/// use ferlix_core::service::{CallError, Service};
-/// use ferlix_core::{remote_service, service_impl};
-///
-/// /// Greets.
-/// #[remote_service("example.hello", version = "1.1.0")]
-/// pub trait Hello: Send + Sync {
-///     /// `sayHello` on the wire.
-///     async fn say_hello(&self, from: &str) -> Result<String, CallError>;
-/// }
-///
-/// struct Howdy;
-///
-/// #[service_impl]
-/// impl Hello for Howdy {
-///     async fn say_hello(&self, from: &str) -> Result<String, CallError> {
-///         Ok(format!("Howdy {from}"))
-///     }
-/// }
-///
-/// # #[tokio::main(flavor = "current_thread")]
-/// # async fn main() -> Result<(), CallError> {
-/// let served = <dyn Hello as Service>::dispatcher(Arc::new(Howdy)).unwrap();
-/// let answer = served.dispatch("sayHello", vec!["you".into()]).await?;
-/// assert_eq!(answer, Value::from("Howdy you"));
-/// # Ok(())
-/// # }
-/// ```
+#[doc = include_str!("docs/remote_service.md")]
 #[proc_macro_attribute]
 pub fn remote_service(arguments: TokenStream, item: TokenStream) -> TokenStream {
     on(item, "#[remote_service] goes on a trait", |item| {
@@ -139,67 +100,7 @@ pub fn service_impl(arguments: TokenStream, item: TokenStream) -> TokenStream {
     )
 }
 
-/// Makes a struct with named fields a component type.
-///
-/// | option | meaning |
-/// |---|---|
-/// | `factory = "…"` | the name of the factory; required |
-/// | `instance = "…"` | an instance that is made when the bundle has started; may be given several times |
-/// | `provides(dyn A, dyn B)` | the services that a valid instance offers |
-/// | `property("key" = value, …)` | their properties, and the instance's |
-/// | `retry = "off"` | an ERRONEOUS instance is tried again by `retry` only (default: `"back-off"`) |
-///
-/// A field is filled by what its attribute says, and its type states the policy:
-///
-/// | field | filled with |
-/// |---|---|
-/// | `#[inject] x: Arc<dyn T>` | a service that is required; another one means another object |
-/// | `#[inject] x: Best<dyn T>` | the best ranked service, required, followed in place |
-/// | `#[inject] x: Opt<dyn T>` | a service that may be absent, followed in place |
-/// | `#[inject] x: Many<dyn T>` | all services, followed in place; `#[inject(min = n)]` requires n of them (default: 0) |
-/// | `#[inject(filter = "(key=value)")]` | only of the services that match |
-/// | `#[property("key", default = value)] x: V` | a property; another value means another object |
-/// | `#[property("key")] x: Live<V>` | a property, followed in place; without default it is required, unless `V` is an `Option` |
-/// | `#[init(value)] x: V` | that value, computed for each object |
-/// | `x: V` | `Default::default()` |
-///
-/// Names, keys and versions may be constants of type `&'static str` too. Callbacks are in a block with [`macro@lifecycle`].
-///
-/// ```
-/// use std::sync::Arc;
-/// use ferlix_core::component::{Component, Live, Opt};
-/// use ferlix_core::{component, service, service_impl};
-///
-/// # #[service("example.log")] pub trait Log: Send + Sync { fn log(&self, line: &str); }
-/// /// Counts.
-/// #[service("example.counter")]
-/// pub trait Counter: Send + Sync {
-///     /// One more.
-///     fn count(&self) -> u32;
-/// }
-///
-/// #[component(factory = "counter-factory", instance = "counter", provides(dyn Counter), property("colour" = "red"))]
-/// struct Steps {
-///     #[inject]
-///     log: Opt<dyn Log>,
-///     #[property("counter.step", default = 2)]
-///     step: Live<u32>,
-///     #[init(40.into())]
-///     count: std::sync::atomic::AtomicU32,
-/// }
-///
-/// #[service_impl]
-/// impl Counter for Steps {
-///     fn count(&self) -> u32 {
-///         if let Some(log) = self.log.get() {
-///             log.log("one more");
-///         }
-///         let step = self.step.get();
-///         self.count.fetch_add(step, std::sync::atomic::Ordering::Relaxed) + step
-///     }
-/// }
-/// assert_eq!(Steps::factory().name(), "counter-factory");
-/// ```
+#[doc = include_str!("docs/component.md")]
 #[proc_macro_attribute]
 pub fn component(arguments: TokenStream, item: TokenStream) -> TokenStream {
     on(
@@ -209,52 +110,7 @@ pub fn component(arguments: TokenStream, item: TokenStream) -> TokenStream {
     )
 }
 
-/// Names the methods of a component that the component model calls: on `impl Type { … }`, once for a type.
-///
-/// | marker | called | takes, besides `&self` |
-/// |---|---|---|
-/// | `#[validate]` | when every required service is bound, before the component's own are offered | `&ComponentContext` or nothing |
-/// | `#[invalidate]` | when its services are withdrawn, while the injected ones can be used still | the same |
-/// | `#[bind(field)]` | when a service came into an injected field | `&Arc<dyn T>`, `&ServiceRef`, both in any order, or nothing |
-/// | `#[update(field)]` | when properties of such a service changed | the same |
-/// | `#[unbind(field)]` | when it went | the same |
-///
-/// A callback may be async, takes `&self` (or `self: &Arc<Self>`, to keep the object in a task) and returns nothing or a
-/// `Result<(), E>` of any error; an error makes the instance ERRONEOUS. A service that was bound is unbound as such, also
-/// when it has been withdrawn meanwhile. Methods without a marker stay as they are.
-///
-/// ```
-/// use std::sync::Arc;
-/// use ferlix_core::component::{ComponentContext, ComponentError, Many};
-/// use ferlix_core::registry::ServiceRef;
-/// use ferlix_core::{component, lifecycle, service};
-///
-/// # #[service("example.plug")] pub trait Plug: Send + Sync { fn name(&self) -> String; }
-/// #[component(factory = "board-factory")]
-/// struct Board {
-///     #[inject(min = 1)]
-///     plugs: Many<dyn Plug>,
-/// }
-///
-/// #[lifecycle]
-/// impl Board {
-///     #[validate]
-///     async fn start(&self, context: &ComponentContext) -> Result<(), ComponentError> {
-///         println!("{} has {} plugs", context.name(), self.plugs.len());
-///         Ok(())
-///     }
-///
-///     #[bind(plugs)]
-///     fn plugged(&self, plug: &Arc<dyn Plug>, reference: &ServiceRef) {
-///         println!("{} is {reference}", plug.name());
-///     }
-///
-///     #[unbind(plugs)]
-///     fn unplugged(&self, reference: &ServiceRef) {
-///         println!("{reference} went");
-///     }
-/// }
-/// ```
+#[doc = include_str!("docs/lifecycle.md")]
 #[proc_macro_attribute]
 pub fn lifecycle(arguments: TokenStream, item: TokenStream) -> TokenStream {
     on(item, "#[lifecycle] goes on `impl Type { … }`", |item| {
