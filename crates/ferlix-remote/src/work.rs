@@ -215,3 +215,99 @@ impl<K: Eq + Hash> Drop for Turn<K> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    async fn runner() -> (Framework, Runner) {
+        let framework = Framework::builder().start().await.unwrap();
+        let runner = Runner::new(&framework);
+        (framework, runner)
+    }
+
+    #[tokio::test]
+    async fn work_that_does_not_yield_is_done_at_once() {
+        let (framework, runner) = runner().await;
+        let steps = Arc::new(AtomicU32::new(0));
+        let counter = Arc::clone(&steps);
+        runner.begin(async move {
+            counter.fetch_add(1, Ordering::SeqCst);
+            tokio::task::yield_now().await;
+            counter.fetch_add(1, Ordering::SeqCst);
+        });
+        assert_eq!(steps.load(Ordering::SeqCst), 1);
+        framework.settle().await;
+        assert_eq!(steps.load(Ordering::SeqCst), 2);
+    }
+
+    #[tokio::test]
+    async fn requests_during_a_round_make_one_more() {
+        let (framework, runner) = runner().await;
+        let rounds = Rounds::new(runner);
+        let (count, go) = (Arc::new(AtomicU32::new(0)), Arc::new(Notify::new()));
+        let request = || {
+            let (count, go) = (Arc::clone(&count), Arc::clone(&go));
+            rounds.begin("key", move || {
+                let (count, go) = (Arc::clone(&count), Arc::clone(&go));
+                async move {
+                    if count.fetch_add(1, Ordering::SeqCst) == 0 {
+                        go.notified().await;
+                    }
+                }
+            });
+        };
+        (0..10).for_each(|_| request());
+        assert_eq!(count.load(Ordering::SeqCst), 1);
+        go.notify_one();
+        rounds.idle().await;
+        assert_eq!(count.load(Ordering::SeqCst), 2);
+        framework.settle().await;
+    }
+
+    #[tokio::test]
+    async fn a_round_that_panics_ends_only_itself() {
+        let (framework, runner) = runner().await;
+        let rounds = Rounds::new(runner);
+        rounds.begin(1, || async {
+            panic!("the round of the test panics on purpose")
+        });
+        let done = Arc::new(AtomicU32::new(0));
+        let counter = Arc::clone(&done);
+        rounds.spawn(1, move || {
+            let counter = Arc::clone(&counter);
+            async move {
+                counter.fetch_add(1, Ordering::SeqCst);
+            }
+        });
+        framework.settle().await;
+        assert_eq!(done.load(Ordering::SeqCst), 1);
+    }
+
+    #[tokio::test]
+    async fn turns_are_taken_in_order_and_forgotten() {
+        let turns: Arc<Turns<u8>> = Arc::default();
+        let order = Arc::new(Mutex::new(Vec::new()));
+        let first = turns.take(1).await;
+        let other = turns.take(2).await;
+        let waiting: Vec<_> = (0..3)
+            .map(|number| {
+                let (turns, order) = (Arc::clone(&turns), Arc::clone(&order));
+                tokio::spawn(async move {
+                    let _turn = turns.take(1).await;
+                    locked(&order).push(number);
+                })
+            })
+            .collect();
+        tokio::task::yield_now().await;
+        assert!(locked(&order).is_empty());
+        drop((first, other));
+        for task in waiting {
+            task.await.unwrap();
+        }
+        assert_eq!(*locked(&order), [0, 1, 2]);
+        assert!(locked(&turns.queues).is_empty());
+    }
+}

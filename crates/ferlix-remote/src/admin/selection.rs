@@ -149,9 +149,9 @@ pub(super) fn select_importer(
 ) -> Result<usize, Vec<String>> {
     let mut reasons = Vec::new();
     for (index, offer) in offers.iter().enumerate() {
-        let knows = |name: &&str| offer.configurations.iter().any(|own| own == name);
+        let knows = |name: &str| offer.configurations.iter().any(|own| own == name);
         let lacking = offer.lacks(intents);
-        if !configurations.iter().any(|name| knows(&name)) {
+        if !configurations.iter().any(|name| knows(name)) {
             reasons.push(format!(
                 "provider {} imports none of {}",
                 offer.name,
@@ -188,8 +188,8 @@ mod tests {
         }
     }
 
-    fn chosen(properties: Properties, offers: &[Offer]) -> Vec<(usize, String)> {
-        let (choices, _) = select_exporters(&Wish::of(&properties), offers);
+    fn chosen(properties: &Properties, offers: &[Offer]) -> Vec<(usize, String)> {
+        let (choices, _) = select_exporters(&Wish::of(properties), offers);
         choices
             .into_iter()
             .map(|choice| (choice.offer, choice.configuration))
@@ -205,21 +205,21 @@ mod tests {
         let configs =
             |texts: Vec<&str>| Properties::from([("service.exported.configs", Value::from(texts))]);
         assert_eq!(
-            chosen(configs(vec!["x", "other"]), &offers),
+            chosen(&configs(vec!["x", "other"]), &offers),
             [(0, "x".into())]
         );
         assert_eq!(
-            chosen(configs(vec!["g", "x"]), &offers),
+            chosen(&configs(vec!["g", "x"]), &offers),
             [(1, "g".into()), (0, "x".into())]
         );
-        assert_eq!(chosen(configs(vec!["other"]), &offers), []);
-        assert_eq!(chosen(configs(vec!["<<nodefault>>"]), &offers), []);
+        assert_eq!(chosen(&configs(vec!["other"]), &offers), []);
+        assert_eq!(chosen(&configs(vec!["<<nodefault>>"]), &offers), []);
         assert_eq!(
-            chosen(Properties::new(), &offers),
+            chosen(&Properties::new(), &offers),
             [(0, "x".into()), (1, "g".into())]
         );
         let string = Properties::from([("service.exported.configs", "g")]);
-        assert_eq!(chosen(string, &offers), [(1, "g".into())]);
+        assert_eq!(chosen(&string, &offers), [(1, "g".into())]);
     }
 
     #[test]
@@ -230,17 +230,20 @@ mod tests {
             ("service.exported.intents", Value::from(["osgi.async"])),
         ]);
         assert_eq!(Wish::of(&properties).intents, ["osgi.basic", "osgi.async"]);
-        assert_eq!(chosen(properties.clone(), &offers), [(0, "x".into())]);
+        assert_eq!(chosen(&properties, &offers), [(0, "x".into())]);
         properties.insert("service.exported.intents.extra", "osgi.confidential");
         let (choices, reasons) = select_exporters(&Wish::of(&properties), &offers);
         assert!(choices.is_empty());
         assert_eq!(reasons, ["provider x does not support osgi.confidential"]);
         assert_eq!(
-            chosen(Properties::from([("service.intents", "osgi")]), &offers),
+            chosen(&Properties::from([("service.intents", "osgi")]), &offers),
             [(0, "x".into())]
         );
         assert_eq!(
-            chosen(Properties::from([("service.intents", "osgi.bas")]), &offers),
+            chosen(
+                &Properties::from([("service.intents", "osgi.bas")]),
+                &offers
+            ),
             []
         );
     }
@@ -249,10 +252,10 @@ mod tests {
     fn one_endpoint_only_for_synonyms_and_for_rivals() {
         let synonyms = [offer("x", &["x", "y"], &[])];
         let both = Properties::from([("service.exported.configs", Value::from(["y", "x"]))]);
-        assert_eq!(chosen(both, &synonyms), [(0, "y".into())]);
+        assert_eq!(chosen(&both, &synonyms), [(0, "y".into())]);
         let rivals = [offer("best", &["x"], &[]), offer("second", &["x"], &[])];
         let one = Properties::from([("service.exported.configs", "x")]);
-        assert_eq!(chosen(one, &rivals), [(0, "x".into())]);
+        assert_eq!(chosen(&one, &rivals), [(0, "x".into())]);
     }
 
     #[test]

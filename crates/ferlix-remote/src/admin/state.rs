@@ -20,6 +20,7 @@ use super::exports::Export;
 use super::imports::Import;
 use super::registration::{Share, Withdrawable};
 use crate::Error;
+use crate::endpoint::EndpointDescription;
 use crate::provider::{BoxError, ExportProvider, ImportProvider};
 use crate::work::{Runner, Turns, locked};
 
@@ -225,10 +226,10 @@ impl Admin {
             error: None,
         };
         fill(&mut event);
-        let endpoint = event.endpoint.as_ref().map(|endpoint| endpoint.id());
+        let endpoint = event.endpoint.as_ref().map(EndpointDescription::id);
         match &event.error {
             Some(error) => {
-                tracing::warn!(%kind, endpoint, error = error as &dyn std::error::Error, "remote service")
+                tracing::warn!(%kind, endpoint, error = error as &dyn std::error::Error, "remote service");
             }
             None => tracing::debug!(%kind, endpoint, "remote service"),
         }

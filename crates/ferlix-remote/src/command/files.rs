@@ -45,7 +45,7 @@ impl RsaCommand {
             match registration.reference() {
                 Ok(reference) => endpoints.extend(reference.exported_endpoint()),
                 Err(error) => {
-                    session.line(format_args!("RemoteServiceError: {}", error_chain(&error)))
+                    session.line(format_args!("RemoteServiceError: {}", error_chain(&error)));
                 }
             }
         }

@@ -4,6 +4,7 @@ use ferlix_core::command::{CommandError, CommandResult, Session, table};
 use ferlix_core::property::Value;
 
 use super::component::RsaCommand;
+use crate::admin::{ExportReference, ImportReference};
 use crate::edef;
 use crate::endpoint::EndpointDescription;
 use crate::provider::ContainerId;
@@ -17,7 +18,7 @@ impl RsaCommand {
         let references = self.admin.exported_services();
         let mut endpoints = references
             .iter()
-            .filter_map(|reference| reference.exported_endpoint());
+            .filter_map(ExportReference::exported_endpoint);
         if let Some(id) = endpoint_id {
             return show(
                 endpoints.find(|endpoint| endpoint.id() == id),
@@ -50,7 +51,7 @@ impl RsaCommand {
         if let Some(id) = endpoint_id {
             let mut endpoints = references
                 .iter()
-                .filter_map(|reference| reference.imported_endpoint());
+                .filter_map(ImportReference::imported_endpoint);
             return show(
                 endpoints.find(|endpoint| endpoint.id() == id),
                 "import",

@@ -325,14 +325,14 @@ pub fn decode(wire: impl IntoIterator<Item = WireProperty>) -> Result<EndpointDe
 }
 
 fn decode_value(name: &str, kind: WireKind, value: Value) -> Result<Value, Error> {
-    let is = |standard: &&str| standard.eq_ignore_ascii_case(name);
-    if WORDS.iter().any(|standard| is(&standard)) {
+    let is = |standard: &str| standard.eq_ignore_ascii_case(name);
+    if WORDS.iter().any(|standard| is(standard)) {
         return Ok(match value {
             Value::String(text) => text.split_whitespace().collect::<Vec<_>>().into(),
             other => other,
         });
     }
-    if NUMBERS.iter().any(|standard| is(&standard)) {
+    if NUMBERS.iter().any(|standard| is(standard)) {
         return scalar::read(&value, Scalar::Long)
             .ok_or_else(|| Error::invalid(name, format!("{value} is not a number")));
     }

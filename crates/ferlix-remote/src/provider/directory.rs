@@ -89,15 +89,16 @@ impl EndpointDirectory {
 
     /// Puts a record under a key, in place of the one that was there.
     pub fn put(&self, key: &str, endpoint: EndpointDescription) {
-        let mut changed = BTreeSet::from([endpoint.id().to_owned()]);
+        let id = endpoint.id().to_owned();
+        let mut changed = BTreeSet::from([id.clone()]);
         {
             let mut state = locked(&self.inner.state);
-            let before = state.records.insert(key.to_owned(), endpoint.clone());
-            if let Some(before) = before.filter(|before| *before != endpoint) {
+            let before = state.records.insert(key.to_owned(), endpoint);
+            if let Some(before) = before.filter(|before| before.id() != id) {
                 changed.insert(before.id().to_owned());
                 state.forget_key(before.id(), key);
             }
-            let keys = state.keys.entry(endpoint.id().to_owned()).or_default();
+            let keys = state.keys.entry(id).or_default();
             keys.retain(|other| other != key);
             keys.push(key.to_owned());
         }

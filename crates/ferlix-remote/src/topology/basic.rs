@@ -83,7 +83,7 @@ impl Topology {
             |this, event| match event.kind {
                 ServiceEventKind::Registered => this.advertising.advertiser_came(&event.reference),
                 ServiceEventKind::Unregistering => {
-                    this.advertising.advertiser_went(&event.reference)
+                    this.advertising.advertiser_went(&event.reference);
                 }
                 _ => {}
             },

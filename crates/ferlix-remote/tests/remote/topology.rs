@@ -6,6 +6,8 @@ use std::sync::atomic::Ordering;
 use ferlix_core::framework::{BundleContext, Framework};
 use ferlix_core::property::{Properties, Value};
 use ferlix_core::registry::ServiceRegistration;
+use ferlix_remote::admin::{ExportReference, ImportReference};
+use ferlix_remote::endpoint::EndpointDescription;
 use ferlix_remote::provider::EndpointDirectory;
 use ferlix_remote::{admin, topology};
 
@@ -128,7 +130,7 @@ async fn importing_does_not_depend_on_who_comes_first() {
                     opened.put("out of scope", {
                         let mut properties = endpoint("e3", "x", &[]).properties().clone();
                         properties.remove("ecf.endpoint.id.ns");
-                        ferlix_remote::endpoint::EndpointDescription::new(properties).unwrap()
+                        EndpointDescription::new(properties).unwrap()
                     });
                 }
             }
@@ -387,10 +389,7 @@ async fn a_proxy_follows_its_endpoint() {
         .properties()
         .clone();
     properties.remove("ecf.endpoint.id.ns");
-    directory.put(
-        "k",
-        ferlix_remote::endpoint::EndpointDescription::new(properties).unwrap(),
-    );
+    directory.put("k", EndpointDescription::new(properties).unwrap());
     assert_eq!(log().await, ["release 6"], "out of scope");
     directory.put("k", endpoint("e1", "x", &[]));
     assert_eq!(log().await, ["import 5"]);
@@ -493,7 +492,7 @@ async fn live(context: BundleContext, number: u64) -> Option<ServiceRegistration
         }
     }
     change(&service, "service.exported.interfaces", "*");
-    if number % 2 == 0 {
+    if number.is_multiple_of(2) {
         return Some(service);
     }
     service.unregister().await.unwrap();
@@ -536,10 +535,10 @@ async fn whatever_happens_at_once_the_end_is_consistent() {
         .map(|service| service.reference().id())
         .collect();
     expected.sort_unstable();
-    let sorted = |endpoints: Vec<ferlix_remote::endpoint::EndpointDescription>| {
+    let sorted = |endpoints: Vec<EndpointDescription>| {
         let mut ids: Vec<u64> = endpoints
             .iter()
-            .map(|endpoint| endpoint.service_id())
+            .map(EndpointDescription::service_id)
             .collect();
         ids.sort_unstable();
         ids
@@ -549,7 +548,7 @@ async fn whatever_happens_at_once_the_end_is_consistent() {
         sorted(
             exports
                 .iter()
-                .filter_map(|reference| reference.exported_endpoint())
+                .filter_map(ExportReference::exported_endpoint)
                 .collect()
         ),
         expected
@@ -560,7 +559,7 @@ async fn whatever_happens_at_once_the_end_is_consistent() {
         sorted(
             imports
                 .iter()
-                .filter_map(|reference| reference.imported_endpoint())
+                .filter_map(ImportReference::imported_endpoint)
                 .collect()
         ),
         expected
