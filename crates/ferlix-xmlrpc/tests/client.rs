@@ -404,7 +404,7 @@ async fn a_request_that_may_have_arrived_is_not_sent_again() {
         let peer = Peer::saying(sent).await;
         let caller = peer.caller();
         match greet(&caller).await.unwrap_err() {
-            CallError::Unreachable { source, .. } => {
+            CallError::Lost { source, .. } => {
                 let error: &Error = source.downcast_ref().unwrap();
                 assert!(matches!(error, Error::Lost(_)), "{error:?}");
             }

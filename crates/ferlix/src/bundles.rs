@@ -22,14 +22,20 @@ pub const REMOTE_ETCD_XMLRPC: BundleSet = BundleSet {
     bundles: REMOTE,
     instances: &[
         ("basic-topology-manager-factory", "basic-topology-manager"),
-        ("etcd3-endpoint-discovery-factory", "etcd3-endpoint-discovery"),
+        (
+            "etcd3-endpoint-discovery-factory",
+            "etcd3-endpoint-discovery",
+        ),
         ("ferlix.http.service.basic.factory", "http-server"),
     ],
 };
 
 /// The bundles of [`REMOTE_ETCD_XMLRPC`] alone, as the tutorial installs them: single bundles instantiate nothing, so that
 /// the program says what the discovery and the HTTP service are made with.
-pub const REMOTE_BUNDLES: BundleSet = BundleSet { bundles: REMOTE, instances: &[] };
+pub const REMOTE_BUNDLES: BundleSet = BundleSet {
+    bundles: REMOTE,
+    instances: &[],
+};
 
 /// The shell: its core, the commands of the component model and the console.
 pub const SHELL: BundleSet = ferlix_shell::BUNDLES;

@@ -5,7 +5,9 @@ pub mod bundles;
 pub use ferlix_core as core;
 #[doc(hidden)]
 pub use ferlix_core as __core;
-pub use ferlix_core::{Error, command, component, error_chain, filter, framework, property, registry, service};
+pub use ferlix_core::{
+    Error, command, component, error_chain, filter, framework, property, registry, service,
+};
 pub use ferlix_discovery_etcd as discovery_etcd;
 pub use ferlix_http as http;
 pub use ferlix_remote as remote;
@@ -18,10 +20,14 @@ pub mod prelude {
         Best, ComponentContext, ComponentError, ComponentState, Live, Many, Opt,
     };
     pub use ferlix_core::filter::Filter;
-    pub use ferlix_core::framework::{Bundle, BundleActivator, BundleContext, BundleDefinition, Framework};
+    pub use ferlix_core::framework::{
+        Bundle, BundleActivator, BundleContext, BundleDefinition, Framework,
+    };
     pub use ferlix_core::property::{Properties, Value};
     pub use ferlix_core::registry::{ServiceEvent, ServiceRef, ServiceRegistration};
     pub use ferlix_core::service::{CallError, RemoteError};
-    pub use ferlix_core::{Structure, bundle, component, lifecycle, remote_service, service, service_impl};
+    pub use ferlix_core::{
+        RemoteError, Structure, bundle, component, lifecycle, remote_service, service, service_impl,
+    };
     pub use std::sync::Arc;
 }

@@ -46,7 +46,10 @@ struct BestSlot<T: ?Sized>(OnceLock<Arc<ArcSwap<Arc<T>>>>);
 impl<T: ?Sized + Service> Slot for BestSlot<T> {
     fn assign(&self, services: &[ServiceRef]) {
         // With none left the last one stays until the object is dropped, as OSGi's invalidate expects.
-        let Some(service) = services.first().and_then(ServiceRef::typed::<T>) else {
+        let Some(service) = services
+            .first()
+            .and_then(ServiceRef::typed_to_the_last::<T>)
+        else {
             return;
         };
         let service = Arc::new(service);
@@ -91,7 +94,7 @@ impl<T: ?Sized + Service> Slot for Opt<T> {
         self.0.store(
             services
                 .first()
-                .and_then(ServiceRef::typed::<T>)
+                .and_then(ServiceRef::typed_to_the_last::<T>)
                 .map(Arc::new),
         );
     }
@@ -137,7 +140,10 @@ impl<T: ?Sized> Many<T> {
 impl<T: ?Sized + Service> Slot for Many<T> {
     fn assign(&self, services: &[ServiceRef]) {
         self.0.store(Arc::new(
-            services.iter().filter_map(ServiceRef::typed).collect(),
+            services
+                .iter()
+                .filter_map(ServiceRef::typed_to_the_last)
+                .collect(),
         ));
     }
 }

@@ -51,7 +51,7 @@ struct Fixed<T: ?Sized>(OnceLock<Arc<T>>);
 
 impl<T: ?Sized + Service> Slot for Fixed<T> {
     fn assign(&self, services: &[ServiceRef]) {
-        if let Some(service) = services.first().and_then(ServiceRef::typed) {
+        if let Some(service) = services.first().and_then(ServiceRef::typed_to_the_last) {
             let _ = self.0.set(service);
         }
     }

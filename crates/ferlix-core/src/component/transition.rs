@@ -520,10 +520,10 @@ async fn fail(instance: &Arc<Instance>, core: &mut Core, cause: ComponentError) 
     match pause {
         // Said once: the next attempts may go on for hours.
         Some(_) if repeated => {
-            tracing::debug!(component = %instance.name, ?pause, "still ERRONEOUS: {error}")
+            tracing::debug!(component = %instance.name, ?pause, "still ERRONEOUS: {error}");
         }
         Some(_) => {
-            tracing::error!(component = %instance.name, "ERRONEOUS: {error} (it is tried again by itself)")
+            tracing::error!(component = %instance.name, "ERRONEOUS: {error} (it is tried again by itself)");
         }
         None => tracing::error!(component = %instance.name, "ERRONEOUS: {error}"),
     }

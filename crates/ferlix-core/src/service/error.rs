@@ -36,6 +36,15 @@ pub enum CallError {
         /// What does not fit.
         reason: String,
     },
+    /// The connection broke after the request was sent: the service may have run.
+    #[error("the connection to {peer} broke before the answer came")]
+    Lost {
+        /// Who was asked.
+        peer: String,
+        /// The cause.
+        #[source]
+        source: Box<dyn StdError + Send + Sync>,
+    },
     /// The peer's answer is not what the protocol says (the peer is at fault).
     #[error("{peer} broke the protocol: {reason}")]
     Protocol {
@@ -69,7 +78,7 @@ pub enum CallError {
         /// The name on the wire.
         method: String,
     },
-    /// There is no connection to the peer.
+    /// There is no connection to the peer: the service has not run.
     #[error("cannot reach {peer}")]
     Unreachable {
         /// Who was to be reached.
@@ -107,7 +116,7 @@ impl CallError {
 /// A service's own error reaches the caller as a fault of its kind and text.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the error of a remote method",
-    note = "return Result<_, CallError>, or implement RemoteError (and From<CallError>) for your own error"
+    note = "return Result<_, CallError>, or put #[derive(RemoteError)] on your own error"
 )]
 pub trait RemoteError: From<CallError> + std::fmt::Display + Send + 'static {
     /// The kind of error that peers see before the message: the name of a type or a variant.

@@ -12,9 +12,8 @@ mod interface;
 
 use std::sync::Arc;
 
-use futures_util::future::BoxFuture;
-
 pub use error::{CallError, RemoteError};
+pub use futures_util::future::BoxFuture;
 pub use interface::{Interface, Method};
 
 use crate::property::Value;

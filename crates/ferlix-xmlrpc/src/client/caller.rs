@@ -29,8 +29,8 @@ const ATTEMPTS: u32 = 2;
 /// Calls one remote service; cheap to clone, all clones close together.
 ///
 /// A call fails with [`CallError::Gone`] after [`close`](Self::close), with [`CallError::Timeout`] at its deadline, with
-/// [`CallError::Unreachable`] when there is no connection or it broke, with [`CallError::Refused`] when the peer says
-/// that it may not or cannot now, with [`CallError::Protocol`] when the answer is none of XML-RPC, and with what the
+/// [`CallError::Unreachable`] when there is no connection, with [`CallError::Lost`] when it broke, with
+/// [`CallError::Refused`] when the peer says that it may not or cannot now, with [`CallError::Protocol`] when the answer is none of XML-RPC, and with what the
 /// service raised, as [`CallError::Fault`].
 #[derive(Clone)]
 pub struct XmlRpcCaller {
@@ -148,6 +148,7 @@ impl Remote {
                 Err(error @ Error::Http(_)) => {
                     return Err(self.protocol(error.to_string(), Some(error)));
                 }
+                Err(error @ Error::Lost(_)) => return Err(self.lost(error)),
                 Err(error) => {
                     return Err(CallError::Unreachable {
                         peer: self.peer.clone(),
@@ -223,10 +224,14 @@ impl Remote {
         match Limited::new(body, limit).collect().await {
             Ok(body) => Ok(body.to_bytes()),
             Err(error) if error.is::<LengthLimitError>() => Err(too_long()),
-            Err(error) => Err(CallError::Unreachable {
-                peer: self.peer.clone(),
-                source: Box::new(Error::Lost(error)),
-            }),
+            Err(error) => Err(self.lost(Error::Lost(error))),
+        }
+    }
+
+    fn lost(&self, error: Error) -> CallError {
+        CallError::Lost {
+            peer: self.peer.clone(),
+            source: Box::new(error),
         }
     }
 

@@ -89,6 +89,7 @@ impl From<&CallError> for Fault {
             CallError::Protocol { .. } => "ProtocolError",
             CallError::Refused { .. } => "Refused",
             CallError::Timeout { .. } => "TimeoutError",
+            CallError::Lost { .. } => "Lost",
             CallError::Unreachable { .. } => "Unreachable",
             CallError::Value { .. } => "ValueError",
             CallError::UnknownMethod { .. } => REMOTE_SERVICE_ERROR,
