@@ -17,6 +17,7 @@ use ferlix_remote::endpoint::names;
 use crate::provider::Discovery;
 
 /// Registers the commands while the bundle runs.
+#[derive(Default)]
 pub(crate) struct Activator;
 
 #[async_trait]

@@ -31,14 +31,6 @@ pub(crate) enum Change {
     Remove { key: String },
 }
 
-/// One known record.
-#[derive(Debug)]
-struct Entry {
-    endpoint: EndpointDescription,
-    /// It was missing after an outage, and goes at this time unless it is put again.
-    held_until: Option<Instant>,
-}
-
 /// A known record, for those who list them.
 #[derive(Clone, Debug)]
 pub(crate) struct Known {
@@ -56,7 +48,10 @@ pub(crate) struct Directory {
     top_key: String,
     own_session: String,
     hold: Duration,
-    entries: BTreeMap<String, Entry>,
+    entries: BTreeMap<String, EndpointDescription>,
+    /// Known keys that were missing after an outage, and when they go unless they are put again. Mostly empty, so that an
+    /// event costs the same however much is known.
+    held: BTreeMap<String, Instant>,
     /// Keys whose present record is bad.
     bad: BTreeSet<String>,
     /// How many records were skipped, by kind of error.
@@ -74,6 +69,7 @@ impl Directory {
             own_session: own_session.to_owned(),
             hold,
             entries: BTreeMap::new(),
+            held: BTreeMap::new(),
             bad: BTreeSet::new(),
             skipped: BTreeMap::new(),
             connected: false,
@@ -93,9 +89,7 @@ impl Directory {
             return self.remove(key);
         }
         // Whatever it holds, the key is there.
-        if let Some(entry) = self.entries.get_mut(key) {
-            entry.held_until = None;
-        }
+        self.held.remove(key);
         let endpoint = match read(value) {
             Ok(endpoint) => endpoint,
             Err(error) => {
@@ -104,15 +98,13 @@ impl Directory {
             }
         };
         self.bad.remove(key);
-        let same = |entry: &Entry| entry.endpoint.properties() == endpoint.properties();
-        if self.entries.get(key).is_some_and(same) {
-            return None;
+        match self.entries.get_mut(key) {
+            Some(known) if known.properties() == endpoint.properties() => return None,
+            Some(known) => *known = endpoint.clone(),
+            None => {
+                self.entries.insert(key.to_owned(), endpoint.clone());
+            }
         }
-        let entry = Entry {
-            endpoint: endpoint.clone(),
-            held_until: None,
-        };
-        self.entries.insert(key.to_owned(), entry);
         Some(Change::Put {
             key: key.to_owned(),
             endpoint,
@@ -135,18 +127,20 @@ impl Directory {
         self.connected = true;
         let present: HashSet<&[u8]> = present.into_iter().collect();
         self.bad.retain(|key| present.contains(key.as_bytes()));
-        let mut gone = Vec::new();
-        for (key, entry) in &mut self.entries {
-            if present.contains(key.as_bytes()) {
-                continue;
-            }
-            if after_outage && !self.hold.is_zero() {
-                entry.held_until = Some(now + self.hold);
-            } else if entry.held_until.is_none() {
-                gone.push(key.clone());
-            }
+        let keys = self.entries.keys();
+        let missing: Vec<String> = keys
+            .filter(|key| !present.contains(key.as_bytes()))
+            .cloned()
+            .collect();
+        if after_outage && !self.hold.is_zero() {
+            let until = now + self.hold;
+            self.held
+                .extend(missing.into_iter().map(|key| (key, until)));
+            return Vec::new();
         }
-        self.remove_all(gone)
+        let gone = missing.iter().filter(|key| !self.held.contains_key(*key));
+        let gone: Vec<String> = gone.cloned().collect();
+        self.remove_all(&gone)
     }
 
     /// The session has lost its connection.
@@ -159,10 +153,7 @@ impl Directory {
         if !self.connected {
             return None;
         }
-        self.entries
-            .values()
-            .filter_map(|entry| entry.held_until)
-            .min()
+        self.held.values().min().copied()
     }
 
     /// Removes what was held long enough.
@@ -170,19 +161,18 @@ impl Directory {
         if !self.connected {
             return Vec::new();
         }
-        let over = |entry: &Entry| entry.held_until.is_some_and(|until| until <= now);
-        let gone = self.entries.iter().filter(|(_, entry)| over(entry));
-        let gone = gone.map(|(key, _)| key.clone()).collect();
-        self.remove_all(gone)
+        let over = self.held.iter().filter(|(_, until)| **until <= now);
+        let gone: Vec<String> = over.map(|(key, _)| key.clone()).collect();
+        self.remove_all(&gone)
     }
 
     /// All known records, by key.
     pub(crate) fn known(&self) -> Vec<Known> {
-        let known = self.entries.iter().map(|(key, entry)| Known {
+        let known = self.entries.iter().map(|(key, endpoint)| Known {
             session: key::parse(&self.top_key, key)
                 .map_or_else(String::new, |key| key.session.to_owned()),
-            endpoint: entry.endpoint.clone(),
-            held: entry.held_until.is_some(),
+            endpoint: endpoint.clone(),
+            held: self.held.contains_key(key),
         });
         known.collect()
     }
@@ -199,13 +189,14 @@ impl Directory {
 
     fn remove(&mut self, key: &str) -> Option<Change> {
         self.bad.remove(key);
+        self.held.remove(key);
         self.entries.remove(key)?;
         Some(Change::Remove {
             key: key.to_owned(),
         })
     }
 
-    fn remove_all(&mut self, keys: Vec<String>) -> Vec<Change> {
+    fn remove_all(&mut self, keys: &[String]) -> Vec<Change> {
         keys.iter().filter_map(|key| self.remove(key)).collect()
     }
 

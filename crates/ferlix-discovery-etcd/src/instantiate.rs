@@ -5,12 +5,11 @@ use std::future::IntoFuture;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ferlix_core::component::{ComponentContext, ComponentError, ComponentState};
-use ferlix_core::error_chain;
+use ferlix_core::component::ComponentContext;
 use ferlix_core::framework::BundleContext;
 use ferlix_core::property::Properties;
 use ferlix_core::property::keys::INSTANCE_NAME;
-use ferlix_core::service::{Interface, Service};
+use ferlix_core::service;
 use ferlix_etcd::Session;
 
 use crate::{FACTORY, INSTANCE};
@@ -23,16 +22,10 @@ type Callback = Box<dyn FnOnce(Session) + Send>;
 struct FirstConnection(Mutex<Option<Callback>>);
 
 /// The service under which it waits there.
+#[service("ferlix.rsa.discovery.etcd3.connected")]
 trait WhenConnected: Send + Sync {
     /// The callback, the first time.
     fn take(&self) -> Option<Callback>;
-}
-
-impl Service for dyn WhenConnected {
-    fn interface() -> &'static Interface {
-        static INTERFACE: Interface = Interface::local("ferlix.rsa.discovery.etcd3.connected");
-        &INTERFACE
-    }
 }
 
 impl WhenConnected for FirstConnection {
@@ -129,26 +122,16 @@ impl Instantiation {
         {
             registration.unregister().await?;
         }
-        made?;
-        match components.instance(&self.name) {
-            Some(instance) if instance.state == ComponentState::Erroneous => {
-                let cause = instance.cause.map_or_else(
-                    || "it is ERRONEOUS".to_owned(),
-                    |cause| error_chain(cause.as_ref()),
-                );
-                Err(ComponentError::new(format!("{}: {cause}", self.name)).into())
-            }
-            _ => Ok(()),
-        }
+        made
     }
 }
 
-/// Returns when the instance has started, which does not wait for etcd.
+/// Returns when the instance has started, which does not wait for etcd, or is ERRONEOUS because a property makes no sense:
+/// that is logged, and it can be tried again with other properties.
 ///
 /// # Errors
-/// [`Error::Unknown`](ferlix_core::Error::Unknown) without the bundle, [`Error::Duplicate`](ferlix_core::Error::Duplicate)
-/// when the name is taken, [`Error::Component`](ferlix_core::Error::Component) when a property makes no sense; the
-/// instance is ERRONEOUS then and can be tried again with other properties.
+/// [`Error::Unknown`](ferlix_core::Error::Unknown) when the bundle is not started,
+/// [`Error::Duplicate`](ferlix_core::Error::Duplicate) when the instance is there already.
 impl IntoFuture for Instantiation {
     type Output = Result<(), ferlix_core::Error>;
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;

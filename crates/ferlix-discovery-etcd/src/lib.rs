@@ -19,8 +19,7 @@ mod provider;
 mod record;
 pub mod settings;
 
-use ferlix_core::component::Component;
-use ferlix_core::framework::BundleDefinition;
+use ferlix_core::bundle;
 
 pub use error::Error;
 pub use ferlix_etcd::Session;
@@ -33,11 +32,9 @@ pub const FACTORY: &str = "etcd3-endpoint-discovery-factory";
 /// The usual name of its instance.
 pub const INSTANCE: &str = "etcd3-endpoint-discovery";
 
-/// The bundle: the component's factory, and the shell commands.
-pub static BUNDLE: BundleDefinition = BundleDefinition {
-    symbolic_name: "ferlix.rsa.providers.discovery.etcd3",
-    version: env!("CARGO_PKG_VERSION"),
-    location: file!(),
-    components: &[provider::EtcdDiscovery::factory],
-    activator: Some(|| Box::new(commands::Activator)),
-};
+bundle!(
+    /// The component's factory, and the shell commands. It makes no instance by itself.
+    pub BUNDLE = "ferlix.rsa.providers.discovery.etcd3",
+    components = [provider::EtcdDiscovery],
+    activator = commands::Activator
+);

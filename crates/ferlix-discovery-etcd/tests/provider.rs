@@ -1,8 +1,11 @@
 //! The provider in frameworks, on the embedded etcd.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use ferlix_core::command::{Arguments, CommandProvider, Session as ShellSession};
 use ferlix_core::component::ComponentState;
@@ -193,7 +196,7 @@ async fn a_good_record_is_seen_beside_bad_ones_and_in_spite_of_them() {
     .await
     .unwrap();
     let lease = client
-        .lease_grant(std::time::Duration::from_secs(60))
+        .lease_grant(Duration::from_secs(60))
         .await
         .unwrap()
         .id;
@@ -331,11 +334,17 @@ async fn a_wrong_property_is_said_and_can_be_put_right() {
         (settings::USER, "root".into()),
         (settings::PASSWORD, "geheim".into()),
     ]);
-    let error = ferlix_discovery_etcd::instantiate(&context, given)
+    ferlix_discovery_etcd::instantiate(&context, given)
         .await
-        .unwrap_err();
-    assert!(error.to_string().contains("etcd.lease_ttl"), "{error}");
+        .unwrap();
     assert_eq!(node.state(), ComponentState::Erroneous);
+    let cause = context
+        .components()
+        .instance(INSTANCE)
+        .unwrap()
+        .cause
+        .unwrap();
+    assert!(cause.to_string().contains("etcd.lease_ttl"), "{cause}");
     let shown = format!(
         "{:?}",
         context.components().instance(INSTANCE).unwrap().properties
@@ -485,4 +494,73 @@ async fn a_lost_lease_brings_fresh_stamps_and_no_event() {
     let event = importer.event().await;
     assert_eq!(event.kind, EndpointEventKind::Modified);
     assert_eq!(event.endpoint.properties().text("content"), Some("two"));
+}
+
+#[tokio::test]
+async fn a_slow_listener_holds_up_neither_the_session_nor_others() {
+    let etcd = etcd().await;
+    let exporter = Node::new(&etcd).await;
+    let mut importer = Node::without_instance(&etcd).await;
+    let stuck = importer.listen_without_end("(content=one)");
+    let given = Properties::from([(settings::LEASE_TTL, 1)]);
+    ferlix_discovery_etcd::instantiate(&importer.framework.context(), given)
+        .await
+        .unwrap();
+    exporter
+        .advertiser()
+        .advertise(&endpoint("e1", "one"))
+        .await
+        .unwrap();
+    within(stuck.notified()).await;
+    assert_eq!(importer.event().await.endpoint.id(), "e1");
+    // Twice as long as its lease would live without renewals, the session is the same and others are told.
+    let started = std::time::Instant::now();
+    let mut round = 0;
+    while started.elapsed() < Duration::from_secs(2) {
+        round += 1;
+        let next = endpoint(&format!("more{round}"), "one");
+        exporter.advertiser().advertise(&next).await.unwrap();
+        assert_eq!(importer.event().await.endpoint.id(), next.id());
+    }
+    let shown = importer.run("etcd", &[]).await;
+    assert!(shown.contains("recoveries 0, leases 1,"), "{shown}");
+}
+
+#[tokio::test]
+async fn what_does_not_come_back_after_an_outage_goes_after_the_hold() {
+    const HOLD: Duration = Duration::from_millis(700);
+    let etcd = etcd().await;
+    let mut importer = Node::without_instance(&etcd).await;
+    let given = Properties::from([(settings::RESYNC_HOLD, HOLD.as_secs_f64())]);
+    ferlix_discovery_etcd::instantiate(&importer.framework.context(), given)
+        .await
+        .unwrap();
+    let client = ferlix_etcd::Client::connect(ferlix_etcd::EtcdConfig::new([etcd
+        .local_addr()
+        .to_string()]))
+    .await
+    .unwrap();
+    let lease = client
+        .lease_grant(Duration::from_secs(60))
+        .await
+        .unwrap()
+        .id;
+    let record = Draft::new(&endpoint("e1", "one")).unwrap().write("h", 1);
+    let key = format!("{TOP}/gone-for-good/e1");
+    client
+        .put(key.as_bytes(), record.into(), lease)
+        .await
+        .unwrap();
+    assert_eq!(importer.event().await.kind, EndpointEventKind::Added);
+
+    let wiped = std::time::Instant::now();
+    etcd.store().wipe();
+    within(async {
+        while !importer.run("discovered", &[]).await.contains("held") {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert_eq!(importer.event().await.kind, EndpointEventKind::Removed);
+    assert!(wiped.elapsed() >= HOLD, "{:?}", wiped.elapsed());
 }

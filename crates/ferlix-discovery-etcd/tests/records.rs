@@ -1,5 +1,7 @@
 //! Records, against what iPOPO and Eclipse ECF were seen to write.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use ferlix_core::property::{Properties, Value};
 use ferlix_discovery_etcd::{Draft, Error, read};
 use ferlix_remote::endpoint::EndpointDescription;

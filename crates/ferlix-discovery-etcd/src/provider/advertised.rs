@@ -108,17 +108,13 @@ impl Advertised {
 
     /// Warns, once, of endpoints that only this machine can call but that other machines see.
     pub(super) fn warn_of_loopback(&self) {
-        let remote = {
-            let status = self.inner.status.borrow();
-            status
-                .local_address
-                .filter(|address| !address.ip().to_canonical().is_loopback())
+        let Some(local_address) = self.inner.status.borrow().local_address else {
+            return;
         };
-        let Some(local_address) = remote else { return };
         let endpoints = locked(&self.inner.endpoints);
         let found = endpoints
             .iter()
-            .find(|(_, endpoint)| is_loopback(&endpoint.container));
+            .find(|(_, endpoint)| misleads(local_address.ip(), &endpoint.container));
         if let Some((id, endpoint)) = found
             && !self.inner.warned.swap(true, Ordering::Relaxed)
         {
@@ -126,10 +122,15 @@ impl Advertised {
                 endpoint = id,
                 container = endpoint.container,
                 %local_address,
-                "an endpoint is advertised in an etcd on another machine, but its address is a loopback one: only this machine can call it (set the server's host name or address)"
+                "an endpoint is advertised in an etcd that other machines reach, but its address is a loopback one: only this machine can call it (set the host name or the address of its server)"
             );
         }
     }
+}
+
+/// Whether a container's address is one of this machine only, while etcd is reached by another.
+fn misleads(local_address: IpAddr, container: &str) -> bool {
+    !local_address.to_canonical().is_loopback() && is_loopback(container)
 }
 
 /// What the session puts, as often as it has to.
@@ -199,6 +200,8 @@ mod tests {
             "http://me:you@127.1.2.3",
         ] {
             assert!(is_loopback(loopback), "{loopback}");
+            assert!(misleads([10, 0, 0, 7].into(), loopback));
+            assert!(!misleads([127, 0, 0, 1].into(), loopback));
         }
         for other in [
             "http://10.0.0.1:8181/xml-rpc",
@@ -208,6 +211,7 @@ mod tests {
             "",
         ] {
             assert!(!is_loopback(other), "{other}");
+            assert!(!misleads([10, 0, 0, 7].into(), other));
         }
     }
 }

@@ -19,7 +19,7 @@ use ferlix_core::component::{
     Callbacks, Component, ComponentContext, ComponentError, ComponentFactory, Fields, RetryPolicy,
 };
 use ferlix_core::property::{Properties, Value};
-use ferlix_core::service::{Interface, Service};
+use ferlix_core::service;
 use ferlix_etcd::{Session, SessionState, SessionStatus, WriteOutcome};
 use ferlix_remote::endpoint::EndpointDescription;
 use ferlix_remote::provider::{BoxError, EndpointAdvertiser, EndpointDirectory};
@@ -31,6 +31,7 @@ use crate::settings::{self, HIDDEN, Settings};
 use crate::{Draft, Error, FACTORY};
 
 /// What the shell's commands ask of a provider; not for others.
+#[service("ferlix.rsa.discovery.etcd3")]
 pub(crate) trait Discovery: Send + Sync {
     /// The name of the instance.
     fn name(&self) -> String;
@@ -40,13 +41,6 @@ pub(crate) trait Discovery: Send + Sync {
     fn known(&self) -> Vec<Known>;
     /// How many records were skipped, by kind of error.
     fn skipped(&self) -> BTreeMap<&'static str, u64>;
-}
-
-impl Service for dyn Discovery {
-    fn interface() -> &'static Interface {
-        static INTERFACE: Interface = Interface::local("ferlix.rsa.discovery.etcd3");
-        &INTERFACE
-    }
 }
 
 /// The component.

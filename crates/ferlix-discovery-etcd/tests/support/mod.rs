@@ -1,5 +1,7 @@
 //! A framework with the provider and a listener, and what tests ask of it.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -14,7 +16,7 @@ use ferlix_discovery_etcd::{BUNDLE, INSTANCE, instantiate, settings};
 use ferlix_etcd::embedded::EmbeddedEtcd;
 use ferlix_remote::endpoint::EndpointDescription;
 use ferlix_remote::provider::{EndpointAdvertiser, EndpointEvent, EndpointEventListener, SCOPE};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 /// The top key of the tests.
 pub(crate) const TOP: &str = "top";
@@ -76,6 +78,17 @@ impl EndpointEventListener for Listener {
     }
 }
 
+/// Takes the first event and never returns.
+struct Stuck(Arc<Notify>);
+
+#[async_trait]
+impl EndpointEventListener for Stuck {
+    async fn endpoint_changed(&self, _: EndpointEvent) {
+        self.0.notify_one();
+        std::future::pending::<()>().await;
+    }
+}
+
 impl Node {
     /// A framework with the provider, connected or about to be.
     pub(crate) async fn new(etcd: &EmbeddedEtcd) -> Self {
@@ -110,6 +123,17 @@ impl Node {
     /// One more listener with this scope.
     pub(crate) fn listen(&self, scope: &str) -> mpsc::UnboundedReceiver<EndpointEvent> {
         listen(&self.framework, scope)
+    }
+
+    /// A listener with this scope that never returns; it says when it is called.
+    pub(crate) fn listen_without_end(&self, scope: &str) -> Arc<Notify> {
+        let called = Arc::new(Notify::new());
+        let listener: Arc<dyn EndpointEventListener> = Arc::new(Stuck(Arc::clone(&called)));
+        self.framework
+            .context()
+            .register(listener, Properties::from([(SCOPE, scope)]))
+            .unwrap();
+        called
     }
 
     /// The next event of an endpoint.
