@@ -194,11 +194,14 @@ impl<K: Clone + Eq + Hash> Turns<K> {
     /// Waits for the turn of a key.
     pub(crate) async fn take(&self, key: K) -> Turn<K> {
         let queue = Arc::clone(locked(&self.queues).entry(key.clone()).or_default());
-        Turn {
-            guard: Some(queue.lock_owned().await),
+        // Made before the wait, so that it tidies up even if the wait is given up.
+        let mut turn = Turn {
             queues: Arc::clone(&self.queues),
             key,
-        }
+            guard: None,
+        };
+        turn.guard = Some(queue.lock_owned().await);
+        turn
     }
 }
 
@@ -303,6 +306,8 @@ mod tests {
             .collect();
         tokio::task::yield_now().await;
         assert!(locked(&order).is_empty());
+        let given_up = turns.take(1);
+        assert!(given_up.now_or_never().is_none());
         drop((first, other));
         for task in waiting {
             task.await.unwrap();
