@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use ferlix_core::command::{
-    Arguments, Command, CommandError, CommandProvider, CommandResult, Completion, Session, table,
+    Arguments, Command, CommandError, CommandProvider, CommandResult, Completion, Session,
+    printable, table,
 };
 use ferlix_core::filter::Filter;
 use ferlix_core::framework::{BoxError, BundleActivator, BundleContext};
@@ -32,9 +33,10 @@ impl BundleActivator for Activator {
                 ),
                 Command::new(
                     "discovered",
-                    "Lists the endpoints that were discovered in etcd",
+                    "Lists the endpoints that were discovered in etcd: all, or those with these properties",
                 )
-                .optional("filter", Completion::None),
+                .optional("filter", Completion::None)
+                .keywords("property"),
             ],
         });
         context.register(commands, Properties::new())?;
@@ -60,7 +62,7 @@ impl CommandProvider for Commands {
     async fn run(&self, command: &str, arguments: &Arguments, session: &Session) -> CommandResult {
         match command {
             "etcd" => self.etcd(session),
-            "discovered" => self.discovered(arguments.word(0), session),
+            "discovered" => self.discovered(&filters(arguments)?, session),
             _ => Err(CommandError::Arguments(format!("no command {command}"))),
         }
     }
@@ -72,7 +74,7 @@ impl Commands {
         for provider in &providers {
             session.line(provider.name());
             for (name, value) in describe(&***provider) {
-                session.line(format_args!("    {name:<10} : {value}"));
+                session.line(format_args!("    {name:<10} : {}", printable(&value)));
             }
         }
         if providers.is_empty() {
@@ -81,20 +83,13 @@ impl Commands {
         Ok(None)
     }
 
-    fn discovered(&self, filter: Option<&str>, session: &Session) -> CommandResult {
-        let filter = filter
-            .map(Filter::parse)
-            .transpose()
-            .map_err(|error| CommandError::new("FilterError", &error))?;
+    fn discovered(&self, filters: &[Filter], session: &Session) -> CommandResult {
         let imported = self.imported();
         let mut rows = Vec::new();
         for provider in &self.context.services::<dyn Discovery>(None) {
             for known in provider.known() {
                 let endpoint = &known.endpoint;
-                if filter
-                    .as_ref()
-                    .is_some_and(|filter| !endpoint.matches(filter))
-                {
+                if !filters.iter().all(|filter| endpoint.matches(filter)) {
                     continue;
                 }
                 let state = if known.held { "held" } else { "present" };
@@ -138,6 +133,26 @@ impl Commands {
             })
             .collect()
     }
+}
+
+/// The filters that an endpoint must match: LDAP filters, and `property=value` as short for one. The shell takes an
+/// unquoted filter for a `name=value` word, so those are put together again.
+fn filters(arguments: &Arguments) -> Result<Vec<Filter>, CommandError> {
+    let words = arguments.words.iter().cloned();
+    let pairs = arguments.keywords.iter().map(|(key, value)| {
+        if key == "filter" && value.starts_with('(') {
+            value.clone()
+        } else if key.starts_with('(') {
+            format!("{key}={value}")
+        } else {
+            format!("({key}={value})")
+        }
+    });
+    words
+        .chain(pairs)
+        .map(|text| Filter::parse(&text))
+        .collect::<Result<_, _>>()
+        .map_err(|error| CommandError::new("FilterError", &error))
 }
 
 /// What there is to say of a provider, in the order in which it is shown.
@@ -236,5 +251,38 @@ fn ago(time: Duration) -> String {
         seconds @ 60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
         seconds @ 3600..86_400 => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
         seconds => format!("{} d {} h", seconds / 86_400, seconds % 86_400 / 3600),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_may_be_quoted_bare_named_or_short() {
+        let read = |words: &[&str], pairs: &[(&str, &str)]| {
+            let words = words.iter().map(|word| (*word).to_owned()).collect();
+            let pairs = pairs.iter();
+            let pairs = pairs.map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+            let filters = filters(&Arguments::new(words, pairs.collect())).unwrap();
+            filters.iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        let nested = "(&(a=b)(c=d))";
+        assert_eq!(read(&[], &[]), [""; 0]);
+        assert_eq!(read(&[nested], &[]), [nested]);
+        assert_eq!(read(&[], &[("(&(a", "b)(c=d))")]), [nested]);
+        assert_eq!(read(&[], &[("filter", nested)]), [nested]);
+        assert_eq!(read(&[], &[("a", "b*"), ("c", "d")]), ["(a=b*)", "(c=d)"]);
+        let wrong = Arguments::new(vec!["(a".to_owned()], BTreeMap::new());
+        assert!(matches!(filters(&wrong), Err(CommandError::Error { .. })));
+    }
+
+    #[test]
+    fn spans_are_told_in_their_two_largest_units() {
+        let told = |seconds| ago(Duration::from_secs(seconds));
+        assert_eq!(told(59), "59 s");
+        assert_eq!(told(61), "1 min 1 s");
+        assert_eq!(told(3 * 3600 + 120), "3 h 2 min");
+        assert_eq!(told(49 * 3600), "2 d 1 h");
     }
 }

@@ -210,17 +210,26 @@ impl Directory {
         if self.bad.len() < MAX_BAD_KEYS && self.bad.insert(key.to_owned()) {
             let kept = self.entries.contains_key(key);
             tracing::warn!(
-                key,
+                key = shorten(key),
                 kind = error.kind(),
-                "a bad endpoint record is skipped{}: {}",
+                error = shorten(&error_chain(error)),
+                "a bad endpoint record is skipped{}",
                 if kept {
                     ", and the last good one of its key is kept"
                 } else {
                     ""
-                },
-                error_chain(error)
+                }
             );
         }
+    }
+}
+
+/// As much of a text from the network as belongs in a log line.
+fn shorten(text: &str) -> String {
+    const ENOUGH: usize = 300;
+    match text.char_indices().nth(ENOUGH) {
+        Some((end, _)) => format!("{}… ({} bytes)", &text[..end], text.len()),
+        None => text.to_owned(),
     }
 }
 

@@ -10,7 +10,7 @@ use ferlix_remote::endpoint::EndpointDescription;
 use proptest::prelude::*;
 use tokio::time::Instant;
 
-use super::{Change, Directory};
+use super::{Change, Directory, shorten};
 use crate::Draft;
 
 const HOLD: Duration = Duration::from_secs(30);
@@ -237,6 +237,14 @@ fn a_thousand_pairs_leave_nothing() {
         assert!(directory.delete(key.as_bytes()).is_none());
     }
     assert!(directory.entries.is_empty() && directory.bad.is_empty() && directory.held.is_empty());
+}
+
+#[test]
+fn a_log_line_has_an_end() {
+    assert_eq!(shorten("short"), "short");
+    let long = shorten(&"é".repeat(1000));
+    assert!(long.starts_with("éé") && long.ends_with("(2000 bytes)"));
+    assert!(long.chars().count() < 330, "{long}");
 }
 
 /// What happens to a directory, in keys and contents that are few enough to meet.
