@@ -11,21 +11,20 @@
 //! A program turns the console on by installing the set, and hooks its logs up if it has any:
 //!
 //! ```no_run
-//! use std::sync::Arc;
 //! use ferlix_core::framework::Framework;
-//! use ferlix_core::property::Properties;
 //! use ferlix_shell::LogLevels;
 //! use tracing_subscriber::{EnvFilter, prelude::*, reload};
 //!
 //! #[tokio::main]
 //! async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //!     let (filter, handle) = reload::Layer::new(EnvFilter::new("info"));
-//!     let lines = tracing_subscriber::fmt::layer().with_writer(ferlix_shell::log_writer);
+//!     let colours = std::io::IsTerminal::is_terminal(&std::io::stderr());
+//!     let lines = tracing_subscriber::fmt::layer().with_ansi(colours).with_writer(ferlix_shell::log_writer);
 //!     tracing_subscriber::registry().with(filter).with(lines).init();
 //!
-//!     let framework = Framework::builder().install(&ferlix_shell::BUNDLES).stop_on_signals().start().await?;
-//!     let levels = LogLevels::new("info", move |directives| Ok(handle.reload(EnvFilter::try_new(directives)?)?));
-//!     framework.context().register(Arc::new(levels), Properties::new())?;
+//!     let framework = Framework::builder().install(ferlix_shell::BUNDLES).stop_on_signals().build()?;
+//!     LogLevels::new("info", move |directives| Ok(handle.reload(EnvFilter::try_new(directives)?)?)).offer(&framework)?;
+//!     framework.start().await?;
 //!     framework.wait_for_stop().await?;
 //!     Ok(())
 //! }

@@ -350,11 +350,7 @@ async fn log_levels_are_the_programs() {
         seen.lock().unwrap().push(directives.to_owned());
         Ok(())
     });
-    bench
-        .framework
-        .context()
-        .register(Arc::new(levels), Properties::new())
-        .unwrap();
+    levels.offer(&bench.framework).unwrap();
     assert_eq!(
         bench.good("loglevel").await,
         "Root log level: INFO (real: INFO)\nhyper log level: WARN (real: WARN)\n"

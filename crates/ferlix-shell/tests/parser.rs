@@ -169,7 +169,10 @@ async fn results_and_failures_are_kept_and_said() {
     );
     assert_eq!(bench.bad("fail").await, "");
     assert_eq!(bench.good("echo $?").await, "False\n");
-    assert_eq!(bench.bad("error").await, "TestError: it went wrong\n");
+    assert_eq!(
+        bench.bad("error").await,
+        "TestError: it went\u{FFFD}[2J\nwrong\n"
+    );
     assert_eq!(bench.bad("panic").await, "Panic: command panic: no way\n");
     assert_eq!(bench.good("echo still here").await, "still here\n");
 }
@@ -188,6 +191,16 @@ async fn commands_come_and_go_with_their_services() {
         bench.good("instances nothing").await.lines().last(),
         Some("0 filtered components")
     );
+}
+
+#[tokio::test]
+async fn the_shell_can_be_updated_from_within() {
+    let bench = Bench::new().await;
+    assert_eq!(
+        bench.good("update 2").await,
+        "Updating bundle 2 (ferlix.shell.core)...\n"
+    );
+    assert_eq!(bench.good("echo still here").await, "still here\n");
 }
 
 #[tokio::test]

@@ -89,7 +89,7 @@ pub(super) async fn start(
             Err(_) => installed(framework, word, session)?,
         };
         say("Starting", &bundle, session);
-        bundle.start().await.map_err(failure)?;
+        bundle.start().await.map_err(|error| failure(&error))?;
     }
     Ok(None)
 }
@@ -102,7 +102,7 @@ pub(super) async fn stop(
     for word in &arguments.words {
         let bundle = known(framework, word, session)?;
         say("Stopping", &bundle, session);
-        bundle.stop().await.map_err(failure)?;
+        bundle.stop().await.map_err(|error| failure(&error))?;
     }
     Ok(None)
 }
@@ -115,7 +115,7 @@ pub(super) async fn update(
     for word in &arguments.words {
         let bundle = known(framework, word, session)?;
         say("Updating", &bundle, session);
-        bundle.update().await.map_err(failure)?;
+        bundle.update().await.map_err(|error| failure(&error))?;
     }
     Ok(None)
 }
@@ -128,7 +128,7 @@ pub(super) async fn uninstall(
     for word in &arguments.words {
         let bundle = known(framework, word, session)?;
         say("Uninstalling", &bundle, session);
-        bundle.uninstall().await.map_err(failure)?;
+        bundle.uninstall().await.map_err(|error| failure(&error))?;
     }
     Ok(None)
 }
@@ -182,6 +182,6 @@ fn say(what: &str, bundle: &Bundle, session: &Session) {
 /// What stands in front of a framework's refusal.
 const KIND: &str = "BundleError";
 
-fn failure(error: Error) -> CommandError {
-    CommandError::new(KIND, &error)
+fn failure(error: &Error) -> CommandError {
+    CommandError::new(KIND, error)
 }

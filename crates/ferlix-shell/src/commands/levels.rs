@@ -2,16 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use ferlix_core::Error;
 use ferlix_core::command::{Arguments, CommandError, CommandResult, Session};
-use ferlix_core::framework::{BoxError, BundleContext};
+use ferlix_core::framework::{BoxError, BundleContext, BundleEventKind, BundleState, Framework};
+use ferlix_core::property::Properties;
 use ferlix_core::service::{Interface, Service};
 
 /// The levels that a log line can have, and the one that no line has.
 const LEVELS: [&str; 6] = ["TRACE", "DEBUG", "INFO", "WARN", "ERROR", "OFF"];
 
-/// The log levels of a program: a service, `ferlix.shell.loglevel`, that the program registers for `loglevel`.
+/// The log levels of a program: a service, `ferlix.shell.loglevel`, that the program offers to `loglevel`.
 ///
 /// The levels are kept as directives in the form of `tracing-subscriber`'s filters, `info,hyper=warn`; whatever applies
 /// them is the program's, typically the reload handle of its filter (see the crate's documentation).
@@ -39,6 +41,33 @@ impl LogLevels {
             directives: Mutex::new(Directives::parse(directives)),
             apply: Box::new(apply),
         }
+    }
+
+    /// Offers them to the shell of a framework: at once if it runs, else as soon as it starts, before any bundle.
+    ///
+    /// # Errors
+    /// None today for a framework that was not started yet; as [`BundleContext::register`] for one that runs.
+    pub fn offer(self, framework: &Framework) -> Result<(), Error> {
+        let (levels, context) = (Arc::new(self), framework.context());
+        if matches!(
+            framework.state(),
+            BundleState::Starting | BundleState::Active
+        ) {
+            context.register(levels, Properties::new())?;
+            return Ok(());
+        }
+        context.add_bundle_listener(move |event| {
+            if event.kind == BundleEventKind::Starting && event.bundle.id() == 0 {
+                let registered = event
+                    .bundle
+                    .context()
+                    .register(Arc::clone(&levels), Properties::new());
+                if let Err(error) = registered {
+                    tracing::error!(%error, "the log levels cannot be offered to the shell");
+                }
+            }
+        });
+        Ok(())
     }
 
     /// Puts a level in force, for everything or for one target.

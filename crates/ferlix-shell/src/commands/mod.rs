@@ -13,25 +13,23 @@ mod threads;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use ferlix_core::bundle;
 use ferlix_core::command::{
     Arguments, Command, CommandError, CommandProvider, CommandResult, Completion, Session,
 };
-use ferlix_core::framework::{BoxError, BundleActivator, BundleContext, BundleDefinition};
+use ferlix_core::framework::{BoxError, BundleActivator, BundleContext};
 use ferlix_core::property::Properties;
 
 pub use levels::LogLevels;
 
 use crate::shell::{Shell, ShellService};
 
-/// The bundle `ferlix.shell.core`.
-pub static CORE: BundleDefinition = BundleDefinition {
-    symbolic_name: "ferlix.shell.core",
-    version: env!("CARGO_PKG_VERSION"),
-    location: file!(),
-    components: &[],
-    activator: Some(|| Box::new(Activator)),
-};
+bundle!(
+    /// The bundle `ferlix.shell.core`.
+    pub CORE = "ferlix.shell.core", activator = Activator
+);
 
+#[derive(Default)]
 struct Activator;
 
 #[async_trait]

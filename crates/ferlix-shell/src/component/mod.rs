@@ -13,50 +13,31 @@ use async_trait::async_trait;
 use ferlix_core::command::{
     Arguments, Command, CommandError, CommandProvider, CommandResult, Completion, Session,
 };
-use ferlix_core::component::{
-    Callbacks, Component, ComponentError, ComponentFactory, ComponentManager, Fields,
-};
-use ferlix_core::framework::{BundleContext, BundleDefinition};
+use ferlix_core::component::{ComponentContext, ComponentManager};
+use ferlix_core::framework::BundleContext;
+use ferlix_core::{bundle, component, lifecycle};
 
-/// The bundle `ferlix.shell.component`.
-pub static COMPONENT: BundleDefinition = BundleDefinition {
-    symbolic_name: "ferlix.shell.component",
-    version: env!("CARGO_PKG_VERSION"),
-    location: file!(),
-    components: &[ComponentCommands::factory],
-    activator: None,
-};
+bundle!(
+    /// The bundle `ferlix.shell.component`.
+    pub COMPONENT = "ferlix.shell.component", components = [ComponentCommands]
+);
 
 /// The commands of the name space `ipopo`.
+#[component(factory = "ipopo-shell-commands-factory", instance = "ipopo-shell-commands", provides(dyn CommandProvider))]
 struct ComponentCommands {
+    #[inject]
     components: Arc<ComponentManager>,
     /// Set before the commands are published.
     context: OnceLock<BundleContext>,
+    #[init(declare())]
     commands: Vec<Command>,
 }
 
-impl Component for ComponentCommands {
-    fn factory() -> ComponentFactory {
-        let callbacks = Callbacks::<Self> {
-            validate: Some(|this, context| {
-                this.context.get_or_init(|| context.bundle().clone());
-                Box::pin(async { Ok(()) })
-            }),
-            ..Callbacks::default()
-        };
-        ComponentFactory::of::<Self>("ipopo-shell-commands-factory")
-            .instance("ipopo-shell-commands")
-            .provides::<Self, dyn CommandProvider>(|this| this)
-            .inject::<Arc<ComponentManager>>("components", "", 0)
-            .callbacks(callbacks)
-    }
-
-    fn build(fields: &mut Fields) -> Result<Self, ComponentError> {
-        Ok(Self {
-            components: fields.injected("components")?,
-            context: OnceLock::new(),
-            commands: declare(),
-        })
+#[lifecycle]
+impl ComponentCommands {
+    #[validate]
+    fn start(&self, context: &ComponentContext) {
+        self.context.get_or_init(|| context.bundle().clone());
     }
 }
 

@@ -25,7 +25,7 @@ const NO_SHELL: &str = "There is no shell service: start the bundle ferlix.shell
 /// How long the console waits for the framework to be up: with something that hangs, it is where to look for it.
 const START_DEADLINE: Duration = Duration::from_secs(10);
 
-/// A console that runs. Dropping it changes nothing.
+/// A console that runs until its bundle or the framework stops. Dropping it changes nothing.
 #[derive(Clone)]
 pub struct Console {
     inner: Arc<Inner>,
@@ -56,7 +56,7 @@ pub fn serve(
     input: impl BufRead + Send + 'static,
     output: impl Fn(&str) + Send + Sync + 'static,
 ) -> Console {
-    Console::start(context, Box::new(Lines::new(input, false)), output)
+    Console::start(context, Box::new(Lines(input)), output)
 }
 
 impl Console {
@@ -77,6 +77,16 @@ impl Console {
                 restore: input.restore(),
             }),
         };
+        // The listener goes with the bundle; until then it keeps nothing alive.
+        let (weak, bundle) = (Arc::downgrade(&console.inner), context.bundle().clone());
+        context.add_bundle_listener(move |event| {
+            let its_end = event.bundle.id() == 0 || event.bundle == bundle;
+            if let (BundleEventKind::Stopping, true, Some(inner)) =
+                (event.kind, its_end, weak.upgrade())
+            {
+                Self { inner }.close();
+            }
+        });
         tokio::spawn(console.clone().drive(input));
         console
     }

@@ -1,6 +1,6 @@
 //! Where a console's lines come from: [`LineInput`], and plain [`Lines`].
 
-use std::io::BufRead;
+use std::io::{self, BufRead, IsTerminal as _};
 
 /// What a read gives.
 #[derive(Debug, PartialEq)]
@@ -30,39 +30,45 @@ pub(super) trait LineInput: Send {
     }
 }
 
-/// Plain lines of UTF-8; other bytes become U+FFFD. A read error ends them.
-pub(super) struct Lines<R> {
-    input: R,
-    stops_at_end: bool,
-}
-
-impl<R: BufRead + Send> Lines<R> {
-    pub(super) fn new(input: R, stops_at_end: bool) -> Self {
-        Self {
-            input,
-            stops_at_end,
-        }
-    }
-}
+/// Plain lines of any source, whose end leaves the framework running.
+pub(super) struct Lines<R>(pub(super) R);
 
 impl<R: BufRead + Send> LineInput for Lines<R> {
     fn stops_at_end(&self) -> bool {
-        self.stops_at_end
+        false
     }
 
     fn read(&mut self, _: &str) -> Input {
-        let mut line = Vec::new();
-        match self.input.read_until(b'\n', &mut line) {
-            Ok(0) => Input::End,
-            Ok(_) => Input::Line(
-                String::from_utf8_lossy(&line)
-                    .trim_end_matches(['\r', '\n'])
-                    .to_owned(),
-            ),
-            Err(error) => {
-                tracing::warn!(%error, "the console's input cannot be read any more");
-                Input::End
-            }
+        read_line(&mut self.0)
+    }
+}
+
+/// Plain lines of standard input; its end stops the framework if it is a terminal. What is read ahead stays with the
+/// process, for the next console.
+pub(super) struct StandardInput;
+
+impl LineInput for StandardInput {
+    fn stops_at_end(&self) -> bool {
+        io::stdin().is_terminal()
+    }
+
+    fn read(&mut self, _: &str) -> Input {
+        read_line(&mut io::stdin().lock())
+    }
+}
+
+/// A line of UTF-8; other bytes become U+FFFD. A read error is the end.
+fn read_line(input: &mut impl BufRead) -> Input {
+    let mut line = Vec::new();
+    match input.read_until(b'\n', &mut line) {
+        Ok(0) => Input::End,
+        Ok(_) => {
+            let line = String::from_utf8_lossy(&line);
+            Input::Line(line.trim_end_matches(['\r', '\n']).to_owned())
+        }
+        Err(error) => {
+            tracing::warn!(%error, "the console's input cannot be read any more");
+            Input::End
         }
     }
 }
@@ -73,7 +79,7 @@ mod tests {
 
     #[test]
     fn lines_of_any_kind() {
-        let mut lines = Lines::new(&b"a\n\nb \r\n\xFFc"[..], false);
+        let mut lines = Lines(&b"a\n\nb \r\n\xFFc"[..]);
         let read: Vec<Input> = std::iter::repeat_with(|| lines.read("")).take(5).collect();
         let line = |text: &str| Input::Line(text.to_owned());
         assert_eq!(

@@ -12,16 +12,16 @@ mod input;
 mod log;
 mod terminal;
 
-use std::io::{self, BufReader, IsTerminal as _, Write as _};
-use std::sync::{Mutex, PoisonError};
+use std::io::{self, IsTerminal as _, Write as _};
 
 use async_trait::async_trait;
-use ferlix_core::framework::{BoxError, BundleActivator, BundleContext, BundleDefinition};
+use ferlix_core::bundle;
+use ferlix_core::framework::{BoxError, BundleActivator, BundleContext};
 
 pub use driver::{Console, serve};
 pub use log::{LogWriter, log_writer};
 
-use input::{LineInput, Lines};
+use input::{LineInput, StandardInput};
 use terminal::Terminal;
 
 /// The framework properties that the console reads.
@@ -34,37 +34,19 @@ pub mod property {
     pub const HISTORY_FILE: &str = "ferlix.shell.console.history_file";
 }
 
-/// The bundle `ferlix.shell.console`.
-pub static CONSOLE: BundleDefinition = BundleDefinition {
-    symbolic_name: "ferlix.shell.console",
-    version: env!("CARGO_PKG_VERSION"),
-    location: file!(),
-    components: &[],
-    activator: Some(|| Box::new(Activator::default())),
-};
+bundle!(
+    /// The bundle `ferlix.shell.console`.
+    pub CONSOLE = "ferlix.shell.console", activator = Activator
+);
 
 #[derive(Default)]
-struct Activator {
-    console: Mutex<Option<Console>>,
-}
+struct Activator;
 
 #[async_trait]
 impl BundleActivator for Activator {
     async fn start(&self, context: &BundleContext) -> Result<(), BoxError> {
-        let console = Console::start(context, standard_input(context), print);
-        *self.console.lock().unwrap_or_else(PoisonError::into_inner) = Some(console);
-        Ok(())
-    }
-
-    async fn stop(&self, _: &BundleContext) -> Result<(), BoxError> {
-        let console = self
-            .console
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        if let Some(console) = console {
-            console.close();
-        }
+        // It closes itself when the bundle stops.
+        Console::start(context, standard_input(context), print);
         Ok(())
     }
 }
@@ -75,14 +57,11 @@ fn standard_input(context: &BundleContext) -> Box<dyn LineInput> {
         match Terminal::open(context) {
             Ok(terminal) => return Box::new(terminal),
             Err(error) => {
-                tracing::warn!(%error, "the line editor cannot be used: reading plain lines")
+                tracing::warn!(%error, "the line editor cannot be used: reading plain lines");
             }
         }
     }
-    Box::new(Lines::new(
-        BufReader::new(io::stdin()),
-        io::stdin().is_terminal(),
-    ))
+    Box::new(StandardInput)
 }
 
 /// Prints to standard output at once. That nobody reads it any more is no reason to stop.

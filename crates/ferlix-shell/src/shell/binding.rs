@@ -58,7 +58,7 @@ fn fill(
     words: &mut Vec<String>,
     mut named: BTreeMap<String, String>,
 ) -> Result<(), String> {
-    for (key, _) in &named {
+    for key in named.keys() {
         match parameters
             .iter()
             .position(|parameter| parameter.name == key)

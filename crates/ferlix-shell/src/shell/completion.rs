@@ -4,6 +4,7 @@ use std::path::Path;
 
 use ferlix_core::command::{Command, Completion, ParameterKind};
 use ferlix_core::framework::BundleContext;
+use ferlix_core::registry::ServiceRef;
 
 use super::line;
 use super::lookup::{Commands, DEFAULT};
@@ -148,7 +149,7 @@ fn names(context: &BundleContext, kind: Completion) -> Vec<String> {
             let mut ids: Vec<u64> = context
                 .references(None, None)
                 .iter()
-                .map(|reference| reference.id())
+                .map(ServiceRef::id)
                 .collect();
             ids.sort_unstable();
             ids.iter().map(ToString::to_string).collect()
@@ -158,7 +159,7 @@ fn names(context: &BundleContext, kind: Completion) -> Vec<String> {
             sorted(
                 references
                     .iter()
-                    .flat_map(|reference| reference.specifications())
+                    .flat_map(ServiceRef::specifications)
                     .map(ToString::to_string),
             )
         }

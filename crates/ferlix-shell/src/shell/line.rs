@@ -98,6 +98,8 @@ fn show_escaped_equals(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     /// The command, the words and the keywords of a line, without variables.
@@ -182,6 +184,23 @@ mod tests {
         }
         for line in ["", "  ", "# comment", " \t# 'comment"] {
             assert_eq!(parse(line), Ok(None), "{line}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_line_is_too_odd(text in ".*", blank in "[ \\t'\"\\\\$={}#a]*") {
+            for line in [text, blank] {
+                if let Ok(Some(line)) = parse(&line) {
+                    line.arguments(|name| Some(name.to_owned()));
+                }
+            }
+        }
+
+        #[test]
+        fn a_quoted_word_comes_back(word in "[^\\x00\\uFDD0=$]*") {
+            let quoted = shlex::try_quote(&word).unwrap();
+            prop_assert_eq!(split(&format!("echo {quoted}")).1, [word]);
         }
     }
 

@@ -14,7 +14,7 @@ mod variables;
 use std::panic::AssertUnwindSafe;
 
 use async_trait::async_trait;
-use ferlix_core::command::{CommandError, Session};
+use ferlix_core::command::{CommandError, Session, printable};
 use ferlix_core::framework::BundleContext;
 use ferlix_core::property::Value;
 use ferlix_core::service::{Interface, Service};
@@ -95,7 +95,7 @@ impl ShellService {
                     help::one(&found)
                 ));
             }
-            error => say(error.to_string()),
+            error => say(safe(&error.to_string())),
         })
     }
 }
@@ -122,6 +122,12 @@ impl Shell for ShellService {
     fn complete(&self, line: &str, position: usize) -> Completions {
         completion::complete(&self.context, line, position)
     }
+}
+
+/// A text of several lines without control characters: it may hold what a peer said.
+fn safe(text: &str) -> String {
+    let lines: Vec<_> = text.lines().map(printable).collect();
+    lines.join("\n")
 }
 
 fn panicked(command: &str, panic: &(dyn std::any::Any + Send)) -> CommandError {

@@ -1,5 +1,9 @@
 //! A framework with the shell, and bundles to look at.
-#![allow(dead_code, reason = "each test program uses a part")]
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    reason = "each test program uses a part, and all of it is for tests"
+)]
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -121,12 +125,11 @@ impl CommandProvider for TestCommands {
             "refuse" => Err(CommandError::Arguments("not like this".to_owned())),
             "error" => Err(CommandError::Error {
                 kind: "TestError".to_owned(),
-                message: "it went wrong".to_owned(),
+                message: "it went\u{1b}[2J\nwrong".to_owned(),
             }),
             "give" => Ok(Some(Value::from(vec![
                 arguments.word(0).unwrap_or("nothing"),
             ]))),
-            "wait" => std::future::pending().await,
             other => {
                 let keywords = &arguments.keywords;
                 session.line(format!(
