@@ -30,7 +30,7 @@ impl HelloConsumer {
             print(
                 "async",
                 hello.say_hello_async("ConsumerAsync", MESSAGE).await,
-            )
+            );
         });
         println!("done with sayHelloAsync method");
 
@@ -39,7 +39,7 @@ impl HelloConsumer {
             print(
                 "promise",
                 hello.say_hello_promise("ConsumerPromise", MESSAGE).await,
-            )
+            );
         });
         println!("done with sayHelloPromise method");
         Ok(())

@@ -4,8 +4,12 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use clap::Parser;
+use ferlix::framework::BundleState;
 use ferlix::prelude::*;
-use tracing_subscriber::EnvFilter;
+use ferlix::shell::LogLevels;
+use tracing_subscriber::filter::ParseError;
+use tracing_subscriber::prelude::*;
+use tracing_subscriber::{EnvFilter, reload};
 
 use crate::{consumer, exporter};
 
@@ -54,14 +58,11 @@ pub fn export(arguments: &Arguments, port: u16) -> ExitCode {
         ("ferlix.http.address", "127.0.0.1".into()),
         ("ferlix.http.port", port.into()),
     ]);
-    run(arguments, |builder| async move {
-        let framework = builder.properties(&properties).start().await?;
-        let context = framework.context();
-        connect(&context).await?;
+    run(arguments, &properties, async |framework| {
+        connect(framework).await?;
         // The HTTP service is what the XML-RPC distribution provider is mounted on.
-        ferlix::http::instantiate(&context, Properties::new()).await?;
-        framework.install(&exporter::BUNDLE)?.start().await?;
-        Ok(framework)
+        ferlix::http::instantiate(&framework.context(), Properties::new()).await?;
+        framework.install(&exporter::BUNDLE)?.start().await
     })
 }
 
@@ -72,35 +73,29 @@ pub fn consume(arguments: &Arguments) -> ExitCode {
         ("etcd.hostname", "localhost".into()),
         ("etcd.port", 2379.into()),
     ]);
-    run(arguments, |builder| async move {
-        let framework = builder
-            .properties(&properties)
-            .install(&consumer::BUNDLE)
-            .start()
-            .await?;
-        connect(&framework.context()).await?;
-        Ok(framework)
+    run(arguments, &properties, async |framework| {
+        framework.install(&consumer::BUNDLE)?.start().await?;
+        connect(framework).await
     })
 }
 
 /// The topology manager first, so that it sees what the discovery finds; then the discovery.
-async fn connect(context: &BundleContext) -> Result<(), ferlix::Error> {
-    ferlix::remote::topology::instantiate(context, Properties::new()).await?;
-    ferlix::discovery_etcd::instantiate(context, Properties::new())
+async fn connect(framework: &Framework) -> Result<(), ferlix::Error> {
+    let context = framework.context();
+    ferlix::remote::topology::instantiate(&context, Properties::new()).await?;
+    ferlix::discovery_etcd::instantiate(&context, Properties::new())
         .on_connected(|_| println!("Etcd3 connected!"))
         .await
 }
 
-/// Sets up the log and the bundles, and waits for the end.
-fn run<F>(
+/// Sets up the log and the framework, furnishes it, and waits for its end.
+fn run(
     arguments: &Arguments,
-    start: impl FnOnce(ferlix::framework::FrameworkBuilder) -> F,
-) -> ExitCode
-where
-    F: Future<Output = Result<Framework, ferlix::Error>>,
-{
-    let filter = match EnvFilter::try_new(&arguments.log) {
-        Ok(filter) => filter,
+    properties: &Properties,
+    furnish: impl AsyncFnOnce(&Framework) -> Result<(), ferlix::Error>,
+) -> ExitCode {
+    let levels = match log(&arguments.log) {
+        Ok(levels) => levels,
         Err(error) => {
             eprintln!(
                 "--log {}: {error}. Write a level (error, warn, info, debug, trace) or a tracing filter",
@@ -109,11 +104,6 @@ where
             return ExitCode::from(2);
         }
     };
-    // Colours are for people: not in a file or a pipe.
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(std::io::stderr().is_terminal());
-    log.with_writer(ferlix::shell::log_writer).init();
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -122,13 +112,22 @@ where
         }
     };
     let mut builder = Framework::builder()
+        .properties(properties)
         .catalogue(&[&exporter::BUNDLE, &consumer::BUNDLE])
         .stop_on_signals();
     if !arguments.no_console {
         builder = builder.install(ferlix::bundles::SHELL);
     }
-    let builder = builder.install(ferlix::bundles::REMOTE_BUNDLES);
-    let end = runtime.block_on(async { start(builder).await?.wait_for_stop().await });
+    let end = runtime.block_on(async {
+        let framework = builder.install(ferlix::bundles::REMOTE_BUNDLES).build()?;
+        levels.offer(&framework)?;
+        framework.start().await?;
+        match furnish(&framework).await {
+            // Who stops the program while it starts gets a clean stop, not an error.
+            Err(error) if framework.state() == BundleState::Active => Err(error),
+            _ => framework.wait_for_stop().await,
+        }
+    });
     match end {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -136,4 +135,19 @@ where
             ExitCode::FAILURE
         }
     }
+}
+
+/// Logs to stderr, above the prompt of the console, in colours for people only; `loglevel` changes what is logged.
+fn log(directives: &str) -> Result<LogLevels, ParseError> {
+    let (filter, handle) = reload::Layer::new(EnvFilter::try_new(directives)?);
+    let lines = tracing_subscriber::fmt::layer()
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(ferlix::shell::log_writer);
+    tracing_subscriber::registry()
+        .with(filter)
+        .with(lines)
+        .init();
+    Ok(LogLevels::new(directives, move |directives| {
+        Ok(handle.reload(EnvFilter::try_new(directives)?)?)
+    }))
 }
