@@ -3,19 +3,26 @@
 //! A child says on its first line where it listens, serves until it is killed, and reads nothing. It is
 //! bound to the cores of the thread that starts it.
 
-use std::net::SocketAddr;
+use std::future;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::process::Command;
+use std::sync::Arc;
 
 use clap::ValueEnum;
+use ferlix_etcd::embedded::EmbeddedEtcd;
+use ferlix_examples::hello::Hello;
 use ferlix_tests::Program;
 
-use crate::cores;
 use crate::error::Error;
-use crate::http_floor;
+use crate::{cores, frameworks, http_floor};
 
 /// What a child serves.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub(crate) enum Role {
+    /// The embedded etcd.
+    Etcd,
+    /// A framework that exports the greeting service; needs an etcd.
+    Exporter,
     /// The bare hyper server.
     HttpFloor,
 }
@@ -31,12 +38,20 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts a child and waits until it serves.
+    /// Starts a child that needs no etcd, and waits until it serves.
     pub(crate) fn start(role: Role) -> Result<Self, Error> {
+        Self::start_with(role, None)
+    }
+
+    /// Starts a child and waits until it serves.
+    pub(crate) fn start_with(role: Role, etcd: Option<SocketAddr>) -> Result<Self, Error> {
         let value = role.to_possible_value();
         let name = value.as_ref().map_or("", |value| value.get_name());
         let mut command = Command::new(std::env::current_exe()?);
         command.args(["--serve", name]);
+        if let Some(etcd) = etcd {
+            command.args(["--etcd", &etcd.to_string()]);
+        }
         let program = Program::start(name, command);
         let line = program.wait_for(LISTENING);
         let address = line
@@ -53,9 +68,24 @@ pub(crate) fn announce(address: SocketAddr) {
 }
 
 /// Serves as a child, until killed.
-pub(crate) fn serve(role: Role) -> Result<(), Error> {
-    let runtime = cores::runtime()?;
-    match role {
-        Role::HttpFloor => runtime.block_on(http_floor::serve()),
-    }
+pub(crate) fn serve(role: Role, etcd: Option<SocketAddr>) -> Result<(), Error> {
+    cores::runtime()?.block_on(async {
+        match role {
+            Role::Etcd => {
+                let etcd = EmbeddedEtcd::bind((Ipv4Addr::LOCALHOST, 0).into()).await?;
+                announce(etcd.local_addr());
+                future::pending().await
+            }
+            Role::Exporter => {
+                let etcd = etcd.ok_or_else(|| Error::Answer("an exporter needs --etcd".into()))?;
+                let framework = frameworks::exporter(etcd).await?;
+                let greeter: Arc<dyn Hello> = Arc::new(frameworks::Greeter);
+                let context = framework.context();
+                context.register(greeter, frameworks::exported())?;
+                announce(frameworks::http_address(&framework)?);
+                future::pending().await
+            }
+            Role::HttpFloor => http_floor::serve().await,
+        }
+    })
 }

@@ -1,65 +1,118 @@
-//! Discovery: how long it takes from the put of an endpoint description to its being known elsewhere.
+//! Discovery: how long it takes from a service's being registered for export in one framework to a component's
+//! being validated with its proxy in another, beside a bare put of an endpoint description and a bare watch.
 //!
-//! On a real etcd of its own, of the first version found; its write to disk is most of the time.
+//! On a real etcd of its own, of the first version found, whose write to disk is most of the time; and on the
+//! embedded one, which writes nothing.
 
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use ferlix::prelude::Framework;
+use ferlix_examples::hello::Hello;
 use ferlix_tests::etcd::Kind;
 use ferlix_tests::{EtcdServer, peers};
 
+use crate::child::{Role, Server};
 use crate::error::Error;
 use crate::etcd_floor::PutAndWatch;
-use crate::load::Figures;
+use crate::frameworks::{self, Consumer, Greeter};
+use crate::load::{self, Figures};
 use crate::{REPETITIONS, cores, table};
 
 /// How many are timed in each repetition.
-const PUTS: usize = 200;
+const ROUNDS: usize = 200;
 /// Unmeasured ones before the first repetition.
 const WARM_UP: usize = 50;
 /// As long as the endpoint description of the tutorial's service, in octets.
 const VALUE: usize = 1300;
 
-/// Measures and prints the table.
+/// Measures and prints a table for each etcd.
 pub(crate) fn run() -> Result<(), Error> {
-    let Some(binary) = peers::etcd_binaries().into_iter().next() else {
-        return Err(Error::Answer("no etcd to measure with".to_owned()));
-    };
-    let etcd = EtcdServer::start(Kind::Real(binary));
+    if peers::are_set_up() {
+        let binary = peers::etcd_binaries().swap_remove(0);
+        let etcd = EtcdServer::start(Kind::Real(binary));
+        let address = (Ipv4Addr::LOCALHOST, etcd.port()).into();
+        measure(address, etcd.version())?;
+    } else {
+        table::skipped("discovery through a real etcd");
+    }
+    let etcd = Server::start(Role::Etcd)?;
+    measure(etcd.address, "(embedded)")
+}
+
+fn measure(etcd: SocketAddr, version: &str) -> Result<(), Error> {
     let runtime = cores::runtime()?;
     let value = Bytes::from(vec![b'x'; VALUE]);
-
-    let mut floor = runtime.block_on(PutAndWatch::connect(etcd.port()))?;
-    for _ in 0..WARM_UP {
-        runtime.block_on(floor.time(&value))?;
-    }
-    let mut repetitions = Vec::with_capacity(REPETITIONS);
-    for _ in 0..REPETITIONS {
-        let begin = Instant::now();
-        let times = runtime.block_on(async {
-            let mut times = Vec::with_capacity(PUTS);
-            for _ in 0..PUTS {
+    let (floors, ours) = runtime.block_on(async {
+        let mut floor = PutAndWatch::connect(etcd.port()).await?;
+        let exporter = frameworks::exporter(etcd).await?;
+        let mut consumer = Consumer::start(etcd).await?;
+        for _ in 0..WARM_UP {
+            floor.time(&value).await?;
+            come_and_go(&exporter, &mut consumer).await?;
+        }
+        let mut floors = Vec::with_capacity(REPETITIONS);
+        let mut ours = Vec::with_capacity(REPETITIONS);
+        for _ in 0..REPETITIONS {
+            let begin = Instant::now();
+            let mut times = Vec::with_capacity(ROUNDS);
+            for _ in 0..ROUNDS {
                 times.push(floor.time(&value).await?);
             }
-            Ok::<_, Error>(times)
-        })?;
-        repetitions.push(Figures::new(times, begin.elapsed())?);
-    }
+            floors.push(Figures::new(times, begin.elapsed())?);
 
-    let medians = Figures::medians(&repetitions);
-    let milliseconds = |time: Duration| format!("{:.2}", time.as_secs_f64() * 1e3);
-    table::print(
-        &format!(
-            "Discovery of {VALUE} octets through etcd {}",
-            etcd.version()
-        ),
-        &["", "p50 ms", "of floor", "p99 ms"],
-        &[vec![
-            "floor: bare put to bare watch".to_owned(),
+            let begin = Instant::now();
+            let mut times = Vec::with_capacity(ROUNDS);
+            for _ in 0..ROUNDS {
+                times.push(come_and_go(&exporter, &mut consumer).await?);
+            }
+            ours.push(Figures::new(times, begin.elapsed())?);
+        }
+        consumer.framework.stop().await?;
+        exporter.stop().await?;
+        Ok::<_, Error>((floors, ours))
+    })?;
+
+    let row = |words: &str, figures: &[Figures]| {
+        let milliseconds = |time: Duration| format!("{:.2}", time.as_secs_f64() * 1e3);
+        let seconds = |figures: &Figures| figures.p50.as_secs_f64();
+        let each = figures.iter().zip(&floors);
+        let ratio = load::median(each.map(|(figures, floor)| seconds(figures) / seconds(floor)));
+        let medians = Figures::medians(figures);
+        vec![
+            words.to_owned(),
             milliseconds(medians.p50),
-            "1.00".to_owned(),
+            format!("{ratio:.2}"),
             milliseconds(medians.p99),
-        ]],
+        ]
+    };
+    table::print(
+        &format!("Discovery through etcd {version}"),
+        &["", "p50 ms", "of floor", "p99 ms"],
+        &[
+            row(
+                &format!("floor: bare put of {VALUE} octets to bare watch"),
+                &floors,
+            ),
+            row("registered for export to validated with a proxy", &ours),
+        ],
     );
     Ok(())
+}
+
+/// Exports a service until the component has come, called it, and gone. Returns the time to its validation.
+async fn come_and_go(exporter: &Framework, consumer: &mut Consumer) -> Result<Duration, Error> {
+    let greeter: Arc<dyn Hello> = Arc::new(Greeter);
+    let begin = Instant::now();
+    let registration = exporter
+        .context()
+        .register(greeter, frameworks::exported())?;
+    let (hello, came) = consumer.came().await?;
+    frameworks::greet(&*hello).await?;
+    drop(hello);
+    registration.unregister().await?;
+    consumer.left().await?;
+    Ok(came - begin)
 }

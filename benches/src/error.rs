@@ -9,15 +9,24 @@ pub(crate) enum Error {
     /// The answer to a call was not the one expected.
     #[error("a wrong answer: {0}")]
     Answer(String),
+    /// A call through a proxy failed.
+    #[error("a call: {0}")]
+    Call(#[from] ferlix::service::CallError),
     /// An etcd server refused.
     #[error("etcd: {0}")]
     Etcd(#[from] tonic::Status),
     /// The connection to an etcd server failed.
     #[error("etcd: {0}")]
     EtcdConnection(#[from] tonic::transport::Error),
+    /// A framework refused.
+    #[error("a framework: {0}")]
+    Framework(#[from] ferlix::Error),
     /// HTTP failed on a connection.
     #[error("HTTP: {0}")]
     Http(#[from] hyper::Error),
+    /// HTTP failed in the pooled client.
+    #[error("HTTP: {0}")]
+    Pool(#[from] hyper_util::client::legacy::Error),
     /// The system refused something.
     #[error(transparent)]
     Io(#[from] io::Error),

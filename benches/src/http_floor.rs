@@ -1,6 +1,6 @@
 //! The floor of remote calls: a bare hyper server that answers every POST with the same octets, and bare
-//! clients that hold one HTTP/1.1 connection each. Small packets are not held back (`TCP_NODELAY`) at either
-//! end.
+//! clients that hold one HTTP/1.1 connection each; and, as a second floor, hyper-util's pooled client. Small
+//! packets are not held back (`TCP_NODELAY`) at either end. Octets both ways are those of our own ends.
 //!
 //! The server reads each request to its end and looks at nothing in it; the client checks each answer. No
 //! XML is read or written, no path looked up, no limit kept: whatever Ferlix adds to this is Ferlix's cost.
@@ -10,28 +10,49 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HOST};
-use http::{HeaderValue, Method, Request, Response};
+use http::{HeaderValue, Method, Request, Response, Uri};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
+use hyper_util::client::legacy::{self, connect::HttpConnector};
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::child;
 use crate::error::Error;
 use crate::load::Caller;
 
-/// A `sayHello` call as a client writes it, to the remote service 1.
-pub(crate) const REQUEST: &str = "<?xml version='1.0'?>\n<methodCall>\n<methodName>1.sayHello</methodName>\n\
-    <params>\n<param>\n<value><string>ConsumerSync</string></value>\n</param>\n\
-    <param>\n<value><string>Hello Impl</string></value>\n</param>\n</params>\n</methodCall>\n";
+/// Who calls.
+pub(crate) const FROM: &str = "ConsumerSync";
+/// With what.
+pub(crate) const MESSAGE: &str = "Hello Impl";
+/// What is answered.
+pub(crate) const GREETING: &str =
+    "RustSync says: Howdy ConsumerSync that's a nice runtime you got there";
 
-/// Its answer.
-pub(crate) const ANSWER: &str = "<?xml version='1.0'?>\n<methodResponse>\n<params>\n<param>\n\
-    <value><string>RustSync says: Howdy ConsumerSync that's a nice runtime you got there</string></value>\n\
-    </param>\n</params>\n</methodResponse>\n";
+/// A `sayHello` call of the remote service with this number, as our client writes it.
+pub(crate) fn request(service: u64) -> Bytes {
+    let text = format!(
+        "<?xml version='1.0'?>\n<methodCall><methodName>{service}.sayHello</methodName><params>\
+         <param><value><string>{FROM}</string></value></param>\
+         <param><value><string>{MESSAGE}</string></value></param></params></methodCall>"
+    );
+    text.into()
+}
+
+/// Its answer, as our server writes it.
+pub(crate) fn answer() -> Bytes {
+    let text = format!(
+        "<?xml version='1.0'?>\n<methodResponse><params><param><value><string>{GREETING}</string></value>\
+         </param></params></methodResponse>"
+    );
+    text.into()
+}
+
+/// Where the calls are posted.
+pub(crate) const PATH: &str = "/xml-rpc";
 
 const TEXT_XML: HeaderValue = HeaderValue::from_static("text/xml");
 
@@ -39,24 +60,62 @@ const TEXT_XML: HeaderValue = HeaderValue::from_static("text/xml");
 pub(crate) async fn serve() -> Result<(), Error> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     child::announce(listener.local_addr()?);
+    let answer = answer();
     loop {
         let (stream, _) = listener.accept().await?;
         stream.set_nodelay(true)?;
+        let answer = answer.clone();
         tokio::spawn(async move {
-            let connection =
-                http1::Builder::new().serve_connection(TokioIo::new(stream), service_fn(answer));
+            let service = service_fn(move |request| respond(request, answer.clone()));
+            let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
             // A client that goes away in the middle is the end of its connection and no more.
             let _ = connection.await;
         });
     }
 }
 
-async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+async fn respond(
+    request: Request<Incoming>,
+    answer: Bytes,
+) -> Result<Response<Full<Bytes>>, Infallible> {
     // A request that breaks off is not answered, because nobody is there.
     let _ = request.into_body().collect().await;
-    let mut response = Response::new(Full::new(Bytes::from_static(ANSWER.as_bytes())));
+    let mut response = Response::new(Full::new(answer));
     response.headers_mut().insert(CONTENT_TYPE, TEXT_XML);
     Ok(response)
+}
+
+/// What a client posts, and what has to come back.
+#[derive(Clone, Debug)]
+struct Exchange {
+    request: Bytes,
+    answer: Bytes,
+}
+
+impl Exchange {
+    fn new(service: u64) -> Self {
+        Self {
+            request: request(service),
+            answer: answer(),
+        }
+    }
+
+    fn post(&self, uri: Uri) -> Request<Full<Bytes>> {
+        let mut request = Request::new(Full::new(self.request.clone()));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = uri;
+        request.headers_mut().insert(CONTENT_TYPE, TEXT_XML);
+        request
+    }
+
+    async fn check(&self, response: Response<Incoming>) -> Result<(), Error> {
+        let body = response.into_body().collect().await?.to_bytes();
+        if body == self.answer {
+            Ok(())
+        } else {
+            Err(Error::Answer(String::from_utf8_lossy(&body).into_owned()))
+        }
+    }
 }
 
 /// One connection that posts one request over and over, and checks each answer.
@@ -64,19 +123,12 @@ async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Inf
 pub(crate) struct BareClient {
     sender: SendRequest<Full<Bytes>>,
     host: HeaderValue,
-    path: &'static str,
-    request: Bytes,
-    answer: Bytes,
+    exchange: Exchange,
 }
 
 impl BareClient {
-    /// Connects; `request` is posted to `path`, and `answer` is what has to come back.
-    pub(crate) async fn connect(
-        address: SocketAddr,
-        path: &'static str,
-        request: Bytes,
-        answer: Bytes,
-    ) -> Result<Self, Error> {
+    /// Connects; the calls are to the remote service of that number.
+    pub(crate) async fn connect(address: SocketAddr, service: u64) -> Result<Self, Error> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
         let (sender, connection) = handshake(TokioIo::new(stream)).await?;
@@ -87,27 +139,50 @@ impl BareClient {
         Ok(Self {
             sender,
             host,
-            path,
-            request,
-            answer,
+            exchange: Exchange::new(service),
         })
     }
 }
 
 impl Caller for BareClient {
     async fn call(&mut self) -> Result<(), Error> {
-        let mut request = Request::new(Full::new(self.request.clone()));
-        *request.method_mut() = Method::POST;
-        *request.uri_mut() = http::Uri::from_static(self.path);
+        let mut request = self.exchange.post(Uri::from_static(PATH));
         request.headers_mut().insert(HOST, self.host.clone());
-        request.headers_mut().insert(CONTENT_TYPE, TEXT_XML);
         self.sender.ready().await?;
         let response = self.sender.send_request(request).await?;
-        let body = response.into_body().collect().await?.to_bytes();
-        if body == self.answer {
-            Ok(())
-        } else {
-            Err(Error::Answer(String::from_utf8_lossy(&body).into_owned()))
-        }
+        self.exchange.check(response).await
+    }
+}
+
+/// hyper-util's client with its pool, as clients of many peers use it: the least that a proxy can do without a
+/// pool of its own.
+#[derive(Clone, Debug)]
+pub(crate) struct PooledClient {
+    client: legacy::Client<HttpConnector, Full<Bytes>>,
+    uri: Uri,
+    exchange: Exchange,
+}
+
+impl PooledClient {
+    /// An empty pool; clones share it.
+    pub(crate) fn new(address: SocketAddr, service: u64) -> Result<Self, Error> {
+        let mut connector = HttpConnector::new();
+        connector.set_nodelay(true);
+        let url = format!("http://{address}{PATH}");
+        Ok(Self {
+            client: legacy::Client::builder(TokioExecutor::new()).build(connector),
+            uri: url
+                .parse()
+                .map_err(|_| Error::Answer(format!("{url} is no URL")))?,
+            exchange: Exchange::new(service),
+        })
+    }
+}
+
+impl Caller for PooledClient {
+    async fn call(&mut self) -> Result<(), Error> {
+        let request = self.exchange.post(self.uri.clone());
+        let response = self.client.request(request).await?;
+        self.exchange.check(response).await
     }
 }

@@ -4,19 +4,23 @@
 //! `cargo xtask bench [name…]` builds this in release mode and runs it. In come the names of benchmarks, out
 //! goes a table for each: medians of [`REPETITIONS`] repetitions, in each of which the floor and what is
 //! measured take turns, so that a machine that changes pace changes it for both. The ratio to the floor is
-//! the figure to compare between machines and days. Nothing is judged here, and nothing is stored.
+//! the figure to compare between machines and days; it is taken of each pair of turns, before the median. Nothing is judged here, and nothing is stored.
 
 mod child;
+mod core;
 mod cores;
 mod discovery;
 mod error;
 mod etcd_floor;
+mod frameworks;
 mod http_floor;
 mod load;
 mod memory;
+mod micro;
 mod table;
 mod xmlrpc;
 
+use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
@@ -34,22 +38,27 @@ struct Arguments {
     /// Serves as one end of a benchmark until killed; how this program starts its own children
     #[arg(long, hide = true, conflicts_with = "names")]
     serve: Option<child::Role>,
+    /// The etcd of a child that needs one
+    #[arg(long, hide = true, requires = "serve")]
+    etcd: Option<SocketAddr>,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 enum Benchmark {
     /// XML-RPC calls per second and their times
     Xmlrpc,
-    /// The time from a put of an endpoint to its being known elsewhere
+    /// The time from a service's export to a component's having its proxy elsewhere
     Discovery,
     /// The resident memory of idle processes
     Memory,
+    /// The registry, look-ups, events and components
+    Core,
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let outcome = match arguments.serve {
-        Some(role) => child::serve(role),
+        Some(role) => child::serve(role, arguments.etcd),
         None => measure(&arguments.names),
     };
     match outcome {
@@ -68,6 +77,7 @@ fn measure(names: &[Benchmark]) -> Result<(), Error> {
                 Benchmark::Xmlrpc => xmlrpc::run()?,
                 Benchmark::Discovery => discovery::run()?,
                 Benchmark::Memory => memory::run()?,
+                Benchmark::Core => core::run()?,
             }
         }
     }

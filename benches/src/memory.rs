@@ -1,9 +1,14 @@
 //! Memory: what idle processes hold, as the kernel counts it (`VmRSS`).
+//!
+//! The exporter is the tutorial's program as it is run in production, connected to an etcd, its service exported and
+//! advertised; iPOPO's is the same in Python.
 
+use std::net::SocketAddr;
+use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ferlix_tests::{DEADLINE, Program};
+use ferlix_tests::{DEADLINE, Program, PythonPeer, peers};
 
 use crate::child::{Role, Server};
 use crate::error::Error;
@@ -16,22 +21,74 @@ const LOOK: Duration = Duration::from_millis(25);
 
 /// Measures and prints the table.
 pub(crate) fn run() -> Result<(), Error> {
-    let mut floor = Vec::with_capacity(REPETITIONS);
+    let etcd = Server::start(Role::Etcd)?;
+    let with_ipopo = peers::are_set_up();
+    let (mut floor, mut ours, mut theirs) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..REPETITIONS {
         let server = Server::start(Role::HttpFloor)?;
         floor.push(settled(&server.program)?);
+        ours.push(settled(&exporter(etcd.address)?)?);
+        if with_ipopo {
+            theirs.push(ipopo(etcd.address)?);
+        }
     }
     let floor = median(floor.into_iter());
-    table::print(
-        "Resident memory of an idle process",
-        &["", "MiB", "of floor"],
-        &[vec![
-            "floor: bare hyper server".to_owned(),
-            format!("{:.1}", floor / 1024.0),
-            "1.00".to_owned(),
-        ]],
-    );
+    let row = |words: &str, kib: f64| {
+        vec![
+            words.to_owned(),
+            format!("{:.1}", kib / 1024.0),
+            format!("{:.2}", kib / floor),
+        ]
+    };
+    let mut rows = vec![
+        row("floor: bare hyper server", floor),
+        row(
+            "our exporter, connected to etcd (goal: at most 12)",
+            median(ours.into_iter()),
+        ),
+    ];
+    if with_ipopo {
+        rows.push(row(
+            "iPOPO's exporter, likewise",
+            median(theirs.into_iter()),
+        ));
+    }
+    let headings = ["", "MiB", "of floor"];
+    table::print("Resident memory of an idle process", &headings, &rows);
+    if !with_ipopo {
+        table::skipped("memory of iPOPO's exporter");
+    }
     Ok(())
+}
+
+/// The tutorial's exporter, its service advertised.
+fn exporter(etcd: SocketAddr) -> Result<Program, Error> {
+    let program = std::env::current_exe()?.with_file_name("examples/etcd3_xmlrpc_impl");
+    if !program.is_file() {
+        return Err(Error::Answer(format!(
+            "{} is not built: `cargo xtask bench` builds it",
+            program.display()
+        )));
+    }
+    let mut command = Command::new(program);
+    command
+        .arg("--no-console")
+        .args(["-D", &format!("etcd.hostname={}", etcd.ip())])
+        .args(["-D", &format!("etcd.port={}", etcd.port())])
+        .args(["-D", "ferlix.http.port=0"]);
+    let program = Program::start("the exporter", command);
+    program.wait_for("Etcd3 connected!");
+    Ok(program)
+}
+
+/// The memory in KiB of iPOPO's exporter.
+fn ipopo(etcd: SocketAddr) -> Result<f64, Error> {
+    let port = etcd.port().to_string();
+    let mut peer = PythonPeer::start("ipopo_exporter.py", &["--etcd-port", &port]);
+    peer.event("started");
+    let memory = settled(peer.program())?;
+    peer.stop();
+    Ok(memory)
 }
 
 /// The memory in KiB once it no longer changes.

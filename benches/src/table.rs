@@ -35,6 +35,11 @@ pub(crate) fn print(title: &str, headings: &[&str], rows: &[Vec<String>]) {
     }
 }
 
+/// Says that a row is missing because a real peer is.
+pub(crate) fn skipped(what: &str) {
+    println!("\nskipped: {what} – `cargo xtask setup` fetches etcd and iPOPO");
+}
+
 /// A whole number with its thousands apart: `41,200`.
 pub(crate) fn thousands(number: f64) -> String {
     let digits = format!("{number:.0}");

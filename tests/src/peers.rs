@@ -8,6 +8,20 @@ use std::fs::{self, OpenOptions};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+/// Whether all of them are there, so that what needs one does not panic.
+pub fn are_set_up() -> bool {
+    const NAMES: [&str; 4] = [
+        "FERLIX_TEST_ETCD",
+        "FERLIX_TEST_ETCDCTL",
+        "FERLIX_TEST_PYTHON",
+        "FERLIX_TEST_IPOPO_SRC",
+    ];
+    // The folder may have been removed after the file that names it was written, or in part.
+    NAMES.iter().all(|name| {
+        known(name).is_some_and(|paths| env::split_paths(&paths).all(|path| path.exists()))
+    })
+}
+
 /// Every etcd server's binary found, one of each version.
 ///
 /// # Panics

@@ -8,10 +8,15 @@ use crate::peers;
 
 /// Runs the benchmarks named, or all.
 ///
+/// Without a peer that could not be had, what needs it is skipped by name.
+///
 /// # Errors
-/// A peer that could not be had, a build that failed, or a benchmark that could not be measured.
+/// A build that failed, or a benchmark that could not be measured.
 pub(crate) fn run(root: &Path, names: &[String]) -> Result<(), Error> {
-    let peers = peers::set_up(root)?;
+    let peers = peers::set_up(root).unwrap_or_else(|error| {
+        eprintln!("{error}");
+        peers::find(root)
+    });
     run_command(cargo(root).args([
         "build",
         "--release",
