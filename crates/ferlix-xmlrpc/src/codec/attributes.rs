@@ -1,6 +1,7 @@
 //! Attributes and the XML declaration: checked to the letter, then ignored but for the encoding.
 
 use super::characters::{is_allowed, is_space};
+use super::error::shortened;
 use super::token::resolve;
 
 /// Checks the attributes of a start tag: what stands between its name and its end.
@@ -12,7 +13,7 @@ pub(super) fn check(raw: &str) -> Result<(), String> {
     let mut rest = raw;
     while let Some((name, value, after)) = next(rest)? {
         if names.contains(&name) {
-            return Err(format!("attribute {name} stands twice"));
+            return Err(format!("attribute {} stands twice", shortened(name)));
         }
         // Namespace declarations and the like: a handful. More is an attack on the search above.
         if names.len() == 16 {
@@ -39,12 +40,20 @@ pub(super) fn declaration(raw: &str) -> Result<Option<&str>, String> {
     while let Some((name, value, after)) = next(rest)? {
         // The three stand in this order, and the first must be there.
         if !wanted.any(|&other| other == name) || (first && name != "version") {
-            return Err(format!("{name} does not belong here in an XML declaration"));
+            return Err(format!(
+                "{} does not belong here in an XML declaration",
+                shortened(name)
+            ));
         }
         match name {
-            "version" if !is_version(value) => return Err(format!("XML version {value:?}")),
+            "version" if !is_version(value) => {
+                return Err(format!("XML version {:?}", shortened(value)));
+            }
             "standalone" if !matches!(value, "yes" | "no") => {
-                return Err(format!("standalone is {value:?}, not yes or no"));
+                return Err(format!(
+                    "standalone is {:?}, not yes or no",
+                    shortened(value)
+                ));
             }
             "encoding" => encoding = Some(value),
             _ => {}
@@ -79,21 +88,21 @@ fn next(raw: &str) -> Result<Option<(&str, &str, &str)>, String> {
         .ok_or_else(|| "an attribute without a value".to_owned())?;
     let (name, after) = start.split_at(end);
     if !is_name(name) {
-        return Err(format!("{name:?} is no attribute name"));
+        return Err(format!("{:?} is no attribute name", shortened(name)));
     }
     let after = after.trim_start_matches([' ', '\t', '\n', '\r']);
     let after = after
         .strip_prefix('=')
-        .ok_or_else(|| format!("attribute {name} has no value"))?
+        .ok_or_else(|| format!("attribute {} has no value", shortened(name)))?
         .trim_start_matches([' ', '\t', '\n', '\r']);
     let quote = after
         .chars()
         .next()
         .filter(|quote| matches!(quote, '"' | '\''))
-        .ok_or_else(|| format!("the value of attribute {name} is not quoted"))?;
+        .ok_or_else(|| format!("the value of attribute {} is not quoted", shortened(name)))?;
     let (value, after) = after[1..]
         .split_once(quote)
-        .ok_or_else(|| format!("the value of attribute {name} is not closed"))?;
+        .ok_or_else(|| format!("the value of attribute {} is not closed", shortened(name)))?;
     Ok(Some((name, value, after)))
 }
 
@@ -162,6 +171,28 @@ mod tests {
             "a='1'",
         ] {
             assert!(check(wrong).is_err(), "{wrong} passed");
+        }
+    }
+
+    #[test]
+    fn an_error_does_not_repeat_a_long_text() {
+        let long = "a".repeat(10_000);
+        for wrong in [
+            format!(" {long}='1' {long}='1'"),
+            format!(" {long} "),
+            format!(" {long}=a"),
+            format!(" {long}='"),
+            format!(" a='&{long};'"),
+            format!(" 1{long}='1'"),
+        ] {
+            assert!(check(&wrong).unwrap_err().len() < 200);
+        }
+        for wrong in [
+            format!("xml version='{long}'"),
+            format!("xml version='1.0' standalone='{long}'"),
+            format!("xml {long}='1.0'"),
+        ] {
+            assert!(declaration(&wrong).unwrap_err().len() < 200);
         }
     }
 

@@ -115,7 +115,7 @@ pub(super) fn encode(bytes: &[u8], out: &mut String) {
 }
 
 /// Reads a date and time: `YYYYMMDD` or `YYYY-MM-DD`, `T`, `HH:MM:SS` or `HHMMSS`, a fraction, and `Z` or an offset, which
-/// is turned into UTC.
+/// is turned into UTC. The year has to be one of four digits then, too: no other could be written.
 fn date_time(text: &str) -> Option<DateTime> {
     let (date, rest) = text.split_once(['T', ' '])?;
     let date = match date.as_bytes() {
@@ -147,7 +147,9 @@ fn date_time(text: &str) -> Option<DateTime> {
         fraction.map_or(Some(0), nanoseconds)?,
     )
     .ok()?;
-    DateTime::new(date, clock).checked_sub(time::Duration::minutes(offset(zone)?))
+    DateTime::new(date, clock)
+        .checked_sub(time::Duration::minutes(offset(zone)?))
+        .filter(|moment| (0..=9999).contains(&moment.year()))
 }
 
 /// The number that a text of one to nine digits is.
@@ -223,6 +225,8 @@ mod tests {
             "2026é102T03:04:05",
             "20260102T03:04:05ZZ",
             "00000101T00:00:00+99:99",
+            "00000101T00:00:00+00:01",
+            "99991231T23:59:59-00:01",
         ] {
             assert_eq!(date_time(wrong), None, "{wrong}");
         }
