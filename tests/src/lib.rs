@@ -14,12 +14,14 @@ pub mod etcd;
 pub mod peers;
 pub mod program;
 pub mod python;
+pub mod tutorial;
 
 use std::time::Duration;
 
 pub use etcd::{EtcdServer, for_every_etcd};
 pub use program::{Mark, Program};
 pub use python::PythonPeer;
+pub use tutorial::Tutorial;
 
 /// How long anything may take that takes milliseconds on an idle machine: 30 s, because test machines are
 /// seldom idle.

@@ -116,10 +116,16 @@ impl Program {
 
     /// All lines of one stream so far.
     pub fn lines(&self, stream: Stream) -> Vec<String> {
+        self.lines_after(Mark::default(), stream)
+    }
+
+    /// The lines of one stream after `mark`, so far.
+    pub fn lines_after(&self, mark: Mark, stream: Stream) -> Vec<String> {
         let lines = self.shared.lines();
         lines
             .seen
             .iter()
+            .skip(mark.0)
             .filter(|(from, _)| *from == stream)
             .map(|(_, text)| text.clone())
             .collect()
