@@ -1,14 +1,18 @@
 """iPOPO's sample consumer (samples.rsa.helloconsumer_xmlrpc) on a given etcd, driven by a Rust test.
 
 Events: ``connected``, ``started``, and for each imported service ``arrived``, ``modified`` and ``gone`` with
-the proxy's properties. Commands: ``imports``, ``call METHOD ARGUMENTS [ENDPOINT-ID]``, ``stop``.
+the proxy's properties. Commands: ``imports``, ``call METHOD ARGUMENTS [ENDPOINT-ID]``, ``read_edef PATH``,
+``import_edef PATH``, ``stop``.
 """
 
+from pathlib import Path
 from typing import Any
 
 import pelix_peer
 from driver import Driver
 from pelix.internals.events import ServiceEvent
+from pelix.rsa import RemoteServiceAdmin
+from pelix.rsa.edef import EDEFReader
 
 IMPORTED = "(service.imported=*)"
 KINDS = {
@@ -61,6 +65,23 @@ def main() -> None:
                 finally:
                     context.unget_service(reference)
         raise LookupError(f"no imported service {endpoint or ''}")
+
+    def endpoints(path: str) -> list[Any]:
+        return EDEFReader().parse(Path(path).read_text(encoding="utf-8"))
+
+    @driver.command
+    def read_edef(path: str) -> list[dict[str, Any]]:
+        """The properties of the endpoints in a file."""
+        return [endpoint.get_properties() for endpoint in endpoints(path)]
+
+    @driver.command
+    def import_edef(path: str) -> None:
+        """Imports the endpoints in a file."""
+        admin = context.get_service(context.get_service_reference(RemoteServiceAdmin))
+        for endpoint in endpoints(path):
+            error = admin.import_service(endpoint).get_exception()
+            if error:
+                raise RuntimeError(error)
 
     driver.event("started")
     pelix_peer.serve(framework, driver)

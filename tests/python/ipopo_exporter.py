@@ -1,7 +1,7 @@
 """iPOPO's sample exporter (samples.rsa.helloimpl_xmlrpc) on given ports, driven by a Rust test.
 
 Events: ``connected``, then ``started`` with the HTTP port and the endpoints. Commands: ``exports``,
-``set_property NAME VALUE``, ``unregister``, ``register``, ``stop``.
+``set_property NAME VALUE``, ``unregister``, ``register``, ``write_edef PATH``, ``stop``.
 """
 
 from typing import Any
@@ -10,6 +10,7 @@ import pelix_peer
 from driver import Driver
 from pelix.ipopo.constants import use_ipopo
 from pelix.rsa import RemoteServiceAdmin
+from pelix.rsa.edef import EDEFWriter
 from pelix.rsa.endpointdescription import encode_endpoint_props
 
 FACTORY = "helloimpl-xmlrpc-factory"
@@ -37,11 +38,19 @@ def main() -> None:
 
     admin = context.get_service(context.get_service_reference(RemoteServiceAdmin))
 
+    def descriptions() -> list[Any]:
+        exported = [reference.get_description() for reference in admin.get_exported_services()]
+        return [description for description in exported if description]
+
     @driver.command
     def exports() -> list[dict[str, Any]]:
         """The endpoints of the live exports, encoded as they lie in etcd."""
-        descriptions = [reference.get_description() for reference in admin.get_exported_services()]
-        return [encode_endpoint_props(description) for description in descriptions if description]
+        return [encode_endpoint_props(description) for description in descriptions()]
+
+    @driver.command
+    def write_edef(path: str) -> None:
+        """Writes the endpoints of the live exports to a file."""
+        EDEFWriter().write(descriptions(), path)
 
     @driver.command
     def set_property(name: str, value: Any) -> None:

@@ -118,7 +118,7 @@ impl Tutorial {
             .iter()
             .map(|line| line.strip_prefix("$ ").unwrap_or(line).to_owned())
             .take_while(|line| !line.contains(&end))
-            .filter(|line| !is_of_a_bundle(line))
+            .filter(|line| !is_unasked(line))
             .collect()
     }
 
@@ -148,9 +148,10 @@ impl Tutorial {
     }
 }
 
-/// Whether a line is one that the tutorial's bundles print on their own, which may come amid an answer.
-fn is_of_a_bundle(line: &str) -> bool {
+/// Whether a line is one that comes on its own, perhaps amid an answer: the banner, and what bundles print.
+fn is_unasked(line: &str) -> bool {
     [
+        "** Ferlix Shell prompt **",
         "Etcd3 connected!",
         " called by: Consumer",
         " response: ",
