@@ -40,6 +40,12 @@ pub const REMOTE_BUNDLES: BundleSet = BundleSet {
 /// The shell: its core, the commands of the component model and the console.
 pub const SHELL: BundleSet = ferlix_shell::BUNDLES;
 
+/// The event admin and its shell commands; makes the event admin from framework properties (`event.queue.size`, …).
+pub const EVENTS: BundleSet = BundleSet {
+    bundles: &[&ferlix_event::BUNDLE, &ferlix_event::SHELL_BUNDLE],
+    instances: &[(ferlix_event::FACTORY, ferlix_event::INSTANCE)],
+};
+
 const REMOTE: &[&BundleDefinition] = &[
     &ferlix_remote::admin::BUNDLE,
     &ferlix_remote::topology::BUNDLE,

@@ -9,6 +9,7 @@ pub use ferlix_core::{
     Error, command, component, error_chain, filter, framework, property, registry, service,
 };
 pub use ferlix_discovery_etcd as discovery_etcd;
+pub use ferlix_event as event;
 pub use ferlix_http as http;
 pub use ferlix_remote as remote;
 pub use ferlix_shell as shell;
