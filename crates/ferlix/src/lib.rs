@@ -1,3 +1,5 @@
+//! What users add: the [`prelude`], the bundle sets in [`bundles`], and the crates under one name. No logic lives here.
+//!
 #![doc = include_str!("../../../README.md")]
 
 pub mod bundles;

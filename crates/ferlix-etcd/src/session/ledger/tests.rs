@@ -1,3 +1,5 @@
+//! What a ledger does with wishes, and with what etcd says of them.
+
 use super::*;
 
 const LEASE: i64 = 7;
