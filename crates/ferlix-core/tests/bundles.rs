@@ -1,5 +1,7 @@
 //! Bundles: order of states and events, activators that fail, the catalogue, and the end of the framework.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::sync::{Arc, Mutex};
 
 use ferlix_core::Error;

@@ -1,5 +1,7 @@
 //! The component model without macros: when instances are built, rebound, dropped, and what happens when they fail.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -93,7 +95,7 @@ impl Whole for Assembly {
     }
 }
 
-fn logged(this: Arc<Assembly>, text: String) -> CallbackFuture {
+fn logged(this: &Assembly, text: String) -> CallbackFuture {
     this.log.add(text);
     Box::pin(async { Ok(()) })
 }
@@ -105,19 +107,19 @@ fn name_of(reference: &ServiceRef) -> String {
 impl Component for Assembly {
     fn factory() -> ComponentFactory {
         let callbacks = Callbacks::<Self> {
-            validate: Some(|this, _| logged(this, "validate".into())),
+            validate: Some(|this, _| logged(&this, "validate".into())),
             invalidate: Some(|this, _| {
                 let text = format!("invalidate {}", this.describe());
-                logged(this, text)
+                logged(&this, text)
             }),
             bind: vec![("all", |this, reference| {
-                logged(this, format!("bind {}", name_of(&reference)))
+                logged(&this, format!("bind {}", name_of(&reference)))
             })],
             update: vec![("all", |this, reference| {
-                logged(this, format!("update {}", name_of(&reference)))
+                logged(&this, format!("update {}", name_of(&reference)))
             })],
             unbind: vec![("all", |this, reference| {
-                logged(this, format!("unbind {}", name_of(&reference)))
+                logged(&this, format!("unbind {}", name_of(&reference)))
             })],
         };
         ComponentFactory::of::<Self>("assembly-factory")

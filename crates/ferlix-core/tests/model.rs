@@ -1,13 +1,17 @@
 //! The registry against a simple model: any sequence of changes finds the same services in the same order and tells
 //! listeners the same story; and two threads at once tell a story that fits together for each service.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use ferlix_core::filter::Filter;
 use ferlix_core::framework::{BundleContext, Framework};
 use ferlix_core::property::{Properties, Value};
-use ferlix_core::registry::{ServiceEvent, ServiceEventKind, ServiceObject, ServiceRegistration};
+use ferlix_core::registry::{
+    ServiceEvent, ServiceEventKind, ServiceObject, ServiceRef, ServiceRegistration,
+};
 use ferlix_core::service::{Interface, Service};
 use proptest::prelude::*;
 
@@ -191,7 +195,7 @@ impl Pair {
                 let filter = size.map(|size| Filter::equal("size", &size.to_string()));
                 let found = self.context.references(Some(name), filter.as_ref());
                 assert_eq!(
-                    found.iter().map(|one| one.id()).collect::<Vec<_>>(),
+                    found.iter().map(ServiceRef::id).collect::<Vec<_>>(),
                     expected
                 );
                 let best = self.context.reference(name, filter.as_ref());
