@@ -1,7 +1,7 @@
 //! A child process whose lines a test reads, and which it feeds, signals and outlives.
 //!
 //! Two threads collect the lines of standard output and standard error into one list in the order of their
-//! arrival. Waiting is always for a line or for the end, with [`DEADLINE`](crate::DEADLINE). Dropping the
+//! arrival. Waiting is always for a line or for the end, with [`DEADLINE`]. Dropping the
 //! value kills the process, paused or not, and prints its lines if the test is failing.
 
 use std::fs;
