@@ -1,5 +1,7 @@
 //! The service registry from outside: order, properties, events, hooks, departures.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::sync::{Arc, Mutex};
 
 use ferlix_core::Error;
@@ -7,7 +9,8 @@ use ferlix_core::filter::Filter;
 use ferlix_core::framework::{BundleContext, Framework};
 use ferlix_core::property::{Properties, Value};
 use ferlix_core::registry::{
-    EventListenerHook, ListenerSet, ServiceEvent, ServiceEventKind, ServiceObject,
+    EventListenerHook, FindHook, FindRequest, FoundSet, ListenerSet, ServiceEvent,
+    ServiceEventKind, ServiceObject,
 };
 use ferlix_core::service::{Interface, Service};
 
@@ -325,4 +328,182 @@ async fn hostile_names_are_refused_everywhere() {
             .register_remote(Vec::new(), Arc::new(Nobody), Properties::new())
             .is_err()
     );
+}
+
+/// Hides what has a secret from every bundle but the framework.
+struct Veil(Log);
+
+impl FindHook for Veil {
+    fn find(&self, request: &FindRequest<'_>, found: &mut FoundSet) {
+        let asked = format!("{} {:?}", request.bundle_id, request.specification);
+        self.0.lock().unwrap().push(asked);
+        found.retain(|service| service.property("secret").is_none());
+        assert!(
+            found
+                .iter()
+                .all(|service| service.property("secret").is_none())
+        );
+    }
+}
+
+struct Broken;
+
+impl FindHook for Broken {
+    fn find(&self, _: &FindRequest<'_>, _: &mut FoundSet) {
+        panic!("on purpose");
+    }
+}
+
+#[tokio::test]
+async fn a_find_hook_sees_look_ups_and_may_take_from_them() {
+    let (_framework, context) = started().await;
+    let log = Log::default();
+    let secret = Properties::from([("secret", 1), ("service.ranking", 1)]);
+    let secret = context.register(greeter("secret"), secret).unwrap();
+    context
+        .register(greeter("plain"), Properties::new())
+        .unwrap();
+    let broken: Arc<dyn FindHook> = Arc::new(Broken);
+    context
+        .register(broken, Properties::from([("service.ranking", 9)]))
+        .unwrap();
+    let veil: Arc<dyn FindHook> = Arc::new(Veil(Arc::clone(&log)));
+    let veil = context.register(veil, Properties::new()).unwrap();
+    assert_eq!(
+        context.service::<dyn Greeter>(None).unwrap().greet(),
+        "I am plain"
+    );
+    assert_eq!(context.services::<dyn Greeter>(None).len(), 1);
+    assert_eq!(context.references(Some("test.greeter"), None).len(), 1);
+    assert!(
+        context
+            .reference("test.greeter", Some(&Filter::equal("secret", "1")))
+            .is_none()
+    );
+    assert!(context.reference_by_id(secret.reference().id()).is_none());
+    let asked = taken(&log);
+    assert_eq!(asked.len(), 5);
+    assert_eq!(asked[0], "0 Some(\"test.greeter\")");
+    assert!(
+        context.get::<dyn Greeter>(secret.reference()).is_some(),
+        "whoever has the reference has the service"
+    );
+    veil.unregister().await.unwrap();
+    assert_eq!(
+        context.service::<dyn Greeter>(None).unwrap().greet(),
+        "I am secret"
+    );
+    assert!(taken(&log).is_empty());
+}
+
+#[tokio::test]
+async fn a_listener_may_delay_a_departure() {
+    let (_framework, context) = started().await;
+    let held = Arc::new(Mutex::new(None));
+    let holder = Arc::clone(&held);
+    let listener = move |event: &ServiceEvent| {
+        let hold = event.hold("the tracker of the test");
+        assert_eq!(
+            hold.is_some(),
+            event.kind == ServiceEventKind::Unregistering
+        );
+        *holder.lock().unwrap() = hold;
+    };
+    context
+        .add_service_listener(Some("test.greeter"), None, listener)
+        .unwrap();
+    let registration = context.register(greeter("x"), Properties::new()).unwrap();
+    let departure = tokio::spawn(async move { registration.unregister().await });
+    while held.lock().unwrap().is_none() {
+        tokio::task::yield_now().await;
+    }
+    tokio::task::yield_now().await;
+    assert!(!departure.is_finished());
+    held.lock().unwrap().take();
+    departure.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_departure_that_is_held_too_long_names_the_holder() {
+    let framework = Framework::builder()
+        .property("ferlix.departure_timeout", 1)
+        .start()
+        .await
+        .unwrap();
+    let context = framework.context();
+    let held = Arc::new(Mutex::new(None));
+    let holder = Arc::clone(&held);
+    let listener = move |event: &ServiceEvent| {
+        let hold = event.hold("the tracker of the test");
+        *holder.lock().unwrap() = hold;
+    };
+    context
+        .add_service_listener(Some("test.greeter"), None, listener)
+        .unwrap();
+    let registration = context.register(greeter("x"), Properties::new()).unwrap();
+    let late = registration.unregister().await.unwrap_err();
+    assert!(
+        late.to_string().contains("the tracker of the test"),
+        "{late}"
+    );
+}
+
+#[tokio::test]
+async fn an_equality_is_found_whatever_the_value_s_type() {
+    let (_framework, context) = started().await;
+    let values = [
+        Value::from("5"),
+        Value::from(5),
+        Value::from(5_i64),
+        Value::from(5.0),
+        Value::from(vec!["4", "5"]),
+        Value::List(vec![Value::from(4), Value::from(5)]),
+        Value::from("05"),
+        Value::from(true),
+        Value::Null,
+    ];
+    let register = |value: &Value| {
+        let properties = Properties::from([("Kind", value.clone())]);
+        context.register(greeter("x"), properties).unwrap()
+    };
+    let registrations: Vec<_> = values.iter().map(register).collect();
+    let found = |text: &str| -> Vec<usize> {
+        let filter = Filter::equal("kind", text);
+        let found = context.references(Some("test.greeter"), Some(&filter));
+        let best = context.reference("test.greeter", Some(&filter));
+        assert_eq!(best.as_ref(), found.first());
+        let all = context.references(None, Some(&filter));
+        assert_eq!(all, found);
+        let place = |one: &_| {
+            registrations
+                .iter()
+                .position(|other| other.reference() == one)
+        };
+        found.iter().filter_map(place).collect()
+    };
+    let texts = ["5", "05", "5.0", "4", "true", "none", ""];
+    let plain = texts.map(found);
+    assert_eq!(plain[0], [0, 1, 2, 3, 4, 5]);
+    assert_eq!(plain[1], [1, 2, 3, 5, 6]);
+    assert_eq!(plain[4], [7]);
+    context.index_property("kind");
+    assert_eq!(texts.map(found), plain, "an index changes no result");
+    registrations[0]
+        .set_properties(&Properties::from([("kind", 4), ("service.ranking", 3)]))
+        .unwrap();
+    assert_eq!(found("5"), [1, 2, 3, 4, 5]);
+    assert_eq!(found("4"), [0, 4, 5]);
+    registrations[4].remove_properties(&["KIND"]).unwrap();
+    registrations[5].unregister_now().unwrap();
+    assert_eq!(found("4"), [0]);
+    let by_class = Filter::parse("(&(objectClass=test.greeter)(kind=4))").unwrap();
+    assert_eq!(context.references(None, Some(&by_class)).len(), 1);
+    let other_name = context.references(Some("test.counter"), Some(&by_class));
+    assert!(other_name.is_empty());
+    let id = Filter::equal("service.id", &registrations[1].reference().id().to_string());
+    assert_eq!(
+        context.references(None, Some(&id)),
+        [registrations[1].reference().clone()]
+    );
+    assert!(context.reference("test.counter", Some(&id)).is_none());
 }

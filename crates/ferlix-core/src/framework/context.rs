@@ -3,13 +3,17 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::{Bundle, BundleEvent, Framework};
+use super::stream::Queue;
+use super::{
+    Bundle, BundleEvent, EventStream, Framework, FrameworkEvent, ServiceObjects, ServiceTracker,
+};
 use crate::Error;
 use crate::component::ComponentManager;
 use crate::filter::Filter;
 use crate::property::{Properties, Value};
 use crate::registry::{
-    ListenerId, ServiceEvent, ServiceGuard, ServiceObject, ServiceRef, ServiceRegistration,
+    ListenerId, ServiceEvent, ServiceGuard, ServiceHold, ServiceObject, ServiceRef,
+    ServiceRegistration,
 };
 use crate::service::{Caller, Service};
 
@@ -127,45 +131,57 @@ impl BundleContext {
     /// The best service of an interface that matches the filter.
     #[must_use]
     pub fn service<T: ?Sized + Service>(&self, filter: Option<&Filter>) -> Option<ServiceGuard<T>> {
-        let found = self
-            .framework()
-            .registry()
-            .best(T::interface().name, |reference| {
-                if filter.is_some_and(|filter| !filter.matches(&reference.properties())) {
-                    return None;
-                }
-                reference
-                    .typed::<T>()
-                    .map(|service| (service, reference.clone()))
-            });
-        found.map(|(service, reference)| self.guard(service, reference))
+        let registry = self.framework().registry();
+        let best = registry.best_typed::<T>(self.bundle.id(), filter)?;
+        // The best may have gone meanwhile, or have no view of that trait after all: then one by one.
+        self.get(&best).or_else(|| {
+            self.references_of::<T>(filter)
+                .iter()
+                .find_map(|one| self.get(one))
+        })
     }
 
     /// All services of an interface that match the filter, best first.
     #[must_use]
     pub fn services<T: ?Sized + Service>(&self, filter: Option<&Filter>) -> Vec<ServiceGuard<T>> {
-        let references = self.references(Some(T::interface().name), filter);
+        let references = self.references_of::<T>(filter);
         references
             .iter()
             .filter_map(|reference| self.get(reference))
             .collect()
     }
 
-    /// The service behind a reference; `None` when it is gone, or not registered as that trait.
-    #[must_use]
-    pub fn get<T: ?Sized + Service>(&self, reference: &ServiceRef) -> Option<ServiceGuard<T>> {
-        reference
-            .typed::<T>()
-            .map(|service| self.guard(service, reference.clone()))
+    fn references_of<T: ?Sized + Service>(&self, filter: Option<&Filter>) -> Vec<ServiceRef> {
+        self.references(Some(T::interface().name), filter)
     }
 
-    fn guard<T: ?Sized>(&self, service: Arc<T>, reference: ServiceRef) -> ServiceGuard<T> {
-        let _usage = reference.hold_use(self.bundle.id());
-        ServiceGuard {
-            service,
-            reference,
-            _usage,
+    /// The service behind a reference; `None` when it is gone, not registered as that trait, or its factory failed. For a
+    /// service of scope prototype each call makes an object of its own, until the guard is dropped.
+    #[must_use]
+    pub fn get<T: ?Sized + Service>(&self, reference: &ServiceRef) -> Option<ServiceGuard<T>> {
+        if !reference.provides::<T>() {
+            return None;
         }
+        ServiceGuard::new(reference.acquire(self.bundle.id())?)
+    }
+
+    /// A use of a service whatever its interfaces, until the result is dropped; `None` when the service is gone or its
+    /// factory failed.
+    #[must_use]
+    pub fn hold(&self, reference: &ServiceRef) -> Option<ServiceHold> {
+        reference.acquire(self.bundle.id()).map(ServiceHold)
+    }
+
+    /// The objects of a service, one for each [`ServiceObjects::get`] if its scope is prototype; `None` when it is not
+    /// registered as that trait.
+    #[must_use]
+    pub fn service_objects<T: ?Sized + Service>(
+        &self,
+        reference: &ServiceRef,
+    ) -> Option<ServiceObjects<T>> {
+        reference
+            .provides::<T>()
+            .then(|| ServiceObjects::new(self.clone(), reference.clone()))
     }
 
     /// The best service of a specification that matches the filter.
@@ -173,11 +189,7 @@ impl BundleContext {
     pub fn reference(&self, specification: &str, filter: Option<&Filter>) -> Option<ServiceRef> {
         self.framework()
             .registry()
-            .best(specification, |reference| {
-                filter
-                    .is_none_or(|filter| filter.matches(&reference.properties()))
-                    .then(|| reference.clone())
-            })
+            .best(self.bundle.id(), specification, filter)
     }
 
     /// All services of a specification (or all there are) that match the filter, best first.
@@ -187,13 +199,23 @@ impl BundleContext {
         specification: Option<&str>,
         filter: Option<&Filter>,
     ) -> Vec<ServiceRef> {
-        self.framework().registry().find(specification, filter)
+        self.framework()
+            .registry()
+            .look_up(self.bundle.id(), specification, filter)
     }
 
     /// The service of this number.
     #[must_use]
     pub fn reference_by_id(&self, id: u64) -> Option<ServiceRef> {
-        self.framework().registry().by_id(id)
+        self.framework().registry().look_up_id(self.bundle.id(), id)
+    }
+
+    /// Makes `(key=value)` a look-up instead of a search, for filters that are this or an `&` with this, until the bundle
+    /// stops. `service.id`, `objectClass`, `instance.name` and `endpoint.id` always are.
+    pub fn index_property(&self, key: &str) {
+        self.framework()
+            .registry()
+            .index_property(self.bundle.id(), key);
     }
 
     /// Calls a function at every event of services of a specification (or of all) that match the filter. It runs on the
@@ -225,10 +247,62 @@ impl BundleContext {
             .add(self.bundle.id(), Arc::new(listener))
     }
 
-    /// Removes a service or bundle listener and returns whether it was there.
+    /// Calls a function at every framework event: when it starts and stops, and when a bundle fails to.
+    pub fn add_framework_listener(
+        &self,
+        listener: impl Fn(&FrameworkEvent) + Send + Sync + 'static,
+    ) -> ListenerId {
+        self.framework()
+            .framework_listeners()
+            .add(self.bundle.id(), Arc::new(listener))
+    }
+
+    /// Removes a service, bundle or framework listener and returns whether it was there.
     pub fn remove_listener(&self, id: ListenerId) -> bool {
-        self.framework().registry().remove_listener(id)
-            || self.framework().bundle_listeners().remove(id)
+        let framework = self.framework();
+        framework.registry().remove_listener(id)
+            || framework.bundle_listeners().remove(id)
+            || framework.framework_listeners().remove(id)
+    }
+
+    /// The events of services of a specification (or of all) that match the filter, as a stream.
+    ///
+    /// # Errors
+    /// [`Error::Specification`] for a bad name.
+    pub fn service_events(
+        &self,
+        specification: Option<&str>,
+        filter: Option<Filter>,
+    ) -> Result<EventStream<ServiceEvent>, Error> {
+        let (queue, sender) = Queue::pair();
+        let listener = move |event: &ServiceEvent| sender.send(event.clone());
+        let listener = self.add_service_listener(specification, filter, listener)?;
+        Ok(EventStream::new(self, queue, listener))
+    }
+
+    /// The events of bundles, as a stream.
+    pub fn bundle_events(&self) -> EventStream<BundleEvent> {
+        let (queue, sender) = Queue::pair();
+        let listener = self.add_bundle_listener(move |event| sender.send(event.clone()));
+        EventStream::new(self, queue, listener)
+    }
+
+    /// The events of the framework, as a stream.
+    pub fn framework_events(&self) -> EventStream<FrameworkEvent> {
+        let (queue, sender) = Queue::pair();
+        let listener = self.add_framework_listener(move |event| sender.send(event.clone()));
+        EventStream::new(self, queue, listener)
+    }
+
+    /// The services of an interface that match the filter, as they come, change and go.
+    ///
+    /// # Errors
+    /// [`Error::Specification`] when the interface has a bad name.
+    pub fn track<T: ?Sized + Service>(
+        &self,
+        filter: Option<&Filter>,
+    ) -> Result<ServiceTracker<T>, Error> {
+        ServiceTracker::new(self, filter)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Bundle events and their listeners.
+//! Bundle and framework events and their listeners.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Bundle;
+use crate::Error;
 use crate::registry::ListenerId;
 
 /// What happened to a bundle; the numbers are iPOPO's.
@@ -44,27 +45,72 @@ pub struct BundleEvent {
     pub bundle: Bundle,
 }
 
-type Callback = Arc<dyn Fn(&BundleEvent) + Send + Sync>;
-
-/// The bundle listeners of a framework.
-#[derive(Default)]
-pub(super) struct BundleListeners {
-    table: Mutex<Table>,
+/// What happened to the framework; the numbers are OSGi's, where it has one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum FrameworkEventKind {
+    /// It is ACTIVE: its bundles were started.
+    Started = 1,
+    /// A bundle failed to start or to stop, and the framework went on without it.
+    Error = 2,
+    /// It is stopped: this is the last event.
+    Stopped = 64,
+    /// It is about to stop its bundles.
+    Stopping = 256,
 }
 
-#[derive(Default)]
-struct Table {
+/// What happened to the framework.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct FrameworkEvent {
+    /// What happened.
+    pub kind: FrameworkEventKind,
+    /// The bundle that failed; else bundle 0.
+    pub bundle: Bundle,
+    /// Why it failed.
+    pub error: Option<Arc<Error>>,
+}
+
+/// What listeners may be told; the kinds of listeners are numbered apart, so that one number never names two.
+pub(super) trait Event: fmt::Debug {
+    const FIRST: u64;
+}
+
+impl Event for BundleEvent {
+    const FIRST: u64 = 1 << 63;
+}
+
+impl Event for FrameworkEvent {
+    const FIRST: u64 = 1 << 62;
+}
+
+type Callback<E> = Arc<dyn Fn(&E) + Send + Sync>;
+
+/// The listeners of a framework to one kind of event.
+pub(super) struct Listeners<E> {
+    table: Mutex<Table<E>>,
+}
+
+struct Table<E> {
     next: u64,
-    listeners: BTreeMap<u64, (u64, Callback)>,
+    listeners: BTreeMap<u64, (u64, Callback<E>)>,
 }
 
-/// Bundle listeners are numbered from here, so that one number never names two listeners of different kinds.
-const FIRST: u64 = 1 << 63;
+impl<E: Event> Default for Listeners<E> {
+    fn default() -> Self {
+        Self {
+            table: Mutex::new(Table {
+                next: E::FIRST,
+                listeners: BTreeMap::new(),
+            }),
+        }
+    }
+}
 
-impl BundleListeners {
-    pub(super) fn add(&self, bundle_id: u64, callback: Callback) -> ListenerId {
+impl<E: Event> Listeners<E> {
+    pub(super) fn add(&self, bundle_id: u64, callback: Callback<E>) -> ListenerId {
         self.with(|table| {
-            let id = FIRST + table.next;
+            let id = table.next;
             table.next += 1;
             table.listeners.insert(id, (bundle_id, callback));
             ListenerId(id)
@@ -77,53 +123,36 @@ impl BundleListeners {
     }
 
     pub(super) fn remove_bundle(&self, bundle_id: u64) {
-        let (kept, removed) = self.with(|table| {
+        let removed = self.with(|table| {
             let all = std::mem::take(&mut table.listeners);
             let (removed, kept): (BTreeMap<_, _>, BTreeMap<_, _>) = all
                 .into_iter()
                 .partition(|(_, (owner, _))| *owner == bundle_id);
             table.listeners = kept;
-            (table.listeners.len(), removed)
+            removed
         });
-        tracing::trace!(
-            bundle_id,
-            kept,
-            removed = removed.len(),
-            "bundle listeners released"
-        );
+        // Their closures are user code's to drop: not under the lock.
+        drop(removed);
     }
 
     /// Tells every listener, in the order in which they were added.
-    pub(super) fn notify(&self, kind: BundleEventKind, bundle: &Bundle) {
-        let listeners: Vec<Callback> = self.with(|table| {
-            table
-                .listeners
-                .values()
-                .map(|(_, callback)| Arc::clone(callback))
-                .collect()
-        });
-        let event = BundleEvent {
-            kind,
-            bundle: bundle.clone(),
-        };
-        for listener in listeners {
-            if catch_unwind(AssertUnwindSafe(|| listener(&event))).is_err() {
-                tracing::error!(?kind, %bundle, "a bundle listener panicked");
+    pub(super) fn notify(&self, event: &E) {
+        let listeners: Vec<(u64, Callback<E>)> =
+            self.with(|table| table.listeners.values().cloned().collect());
+        for (bundle_id, listener) in listeners {
+            if catch_unwind(AssertUnwindSafe(|| listener(event))).is_err() {
+                tracing::error!(?event, bundle = bundle_id, "a listener panicked");
             }
         }
     }
 
-    fn with<R>(&self, act: impl FnOnce(&mut Table) -> R) -> R {
+    fn with<R>(&self, act: impl FnOnce(&mut Table<E>) -> R) -> R {
         act(&mut self.table.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-impl fmt::Debug for BundleListeners {
+impl<E: Event> fmt::Debug for Listeners<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} bundle listeners",
-            self.with(|table| table.listeners.len())
-        )
+        write!(f, "{} listeners", self.with(|table| table.listeners.len()))
     }
 }

@@ -6,7 +6,10 @@ use std::sync::{Arc, PoisonError};
 use futures_util::FutureExt;
 
 use super::signals::stop_on_signals;
-use super::{Bundle, BundleActivator, BundleEventKind, BundleState, Framework};
+use super::{
+    Bundle, BundleActivator, BundleEventKind, BundleState, Framework, FrameworkEvent,
+    FrameworkEventKind,
+};
 use crate::Error;
 use crate::component::panic_text;
 use crate::property::Properties;
@@ -29,14 +32,14 @@ impl Framework {
         }
         self.take_runtime();
         self.announce_stopped(false);
-        self.bundle_listeners()
-            .notify(BundleEventKind::Starting, &self.system_bundle());
+        self.bundle_event(BundleEventKind::Starting, &self.system_bundle());
         if self.takes_signals() {
             stop_on_signals(self);
         }
         for bundle in self.bundles().into_iter().skip(1) {
             if let Err(error) = bundle.start().await {
                 tracing::error!(%bundle, error = &error as &dyn std::error::Error, "the bundle did not start");
+                self.bundle_failed(bundle, error);
             }
         }
         for (factory, name) in self.set_instances() {
@@ -50,8 +53,8 @@ impl Framework {
         }
         // A stop that came in meanwhile has the last word.
         if system.transition(BundleState::Starting, BundleState::Active) {
-            self.bundle_listeners()
-                .notify(BundleEventKind::Started, &self.system_bundle());
+            self.bundle_event(BundleEventKind::Started, &self.system_bundle());
+            self.framework_event(FrameworkEventKind::Started);
         }
         Ok(())
     }
@@ -72,20 +75,38 @@ impl Framework {
             return Ok(());
         }
         let this = self.system_bundle();
-        self.bundle_listeners()
-            .notify(BundleEventKind::Stopping, &this);
+        self.bundle_event(BundleEventKind::Stopping, &this);
+        self.framework_event(FrameworkEventKind::Stopping);
         for bundle in self.bundles().into_iter().skip(1).rev() {
             if let Err(error) = bundle.stop().await {
                 tracing::error!(%bundle, error = &error as &dyn std::error::Error, "the bundle did not stop cleanly");
+                self.bundle_failed(bundle, error);
             }
         }
         self.release(&this).await;
         system.set_state(BundleState::Resolved);
-        self.bundle_listeners()
-            .notify(BundleEventKind::Stopped, &this);
+        self.bundle_event(BundleEventKind::Stopped, &this);
+        self.framework_event(FrameworkEventKind::Stopped);
         self.bundle_listeners().remove_bundle(0);
+        self.framework_listeners().remove_bundle(0);
         self.announce_stopped(true);
         Ok(())
+    }
+
+    fn framework_event(&self, kind: FrameworkEventKind) {
+        self.framework_listeners().notify(&FrameworkEvent {
+            kind,
+            bundle: self.system_bundle(),
+            error: None,
+        });
+    }
+
+    fn bundle_failed(&self, bundle: Bundle, error: Error) {
+        self.framework_listeners().notify(&FrameworkEvent {
+            kind: FrameworkEventKind::Error,
+            bundle,
+            error: Some(Arc::new(error)),
+        });
     }
 
     pub(super) async fn start_bundle(&self, bundle: &Bundle) -> Result<(), Error> {
@@ -109,8 +130,7 @@ impl Framework {
                 }),
             };
         }
-        self.bundle_listeners()
-            .notify(BundleEventKind::Starting, bundle);
+        self.bundle_event(BundleEventKind::Starting, bundle);
         if let Some(make) = bundle.definition().activator {
             let activator: Arc<dyn BundleActivator> = make().into();
             *bundle
@@ -132,10 +152,14 @@ impl Framework {
             }
         }
         bundle.record.set_state(BundleState::Active);
-        self.bundle_listeners()
-            .notify(BundleEventKind::Started, bundle);
+        self.bundle_event(BundleEventKind::Started, bundle);
         self.components().add_bundle(&bundle.context()).await;
-        Ok(())
+        // The framework may have been stopped meanwhile, by the activator itself for one: it did not wait for this bundle.
+        if matches!(self.state(), BundleState::Starting | BundleState::Active) {
+            Ok(())
+        } else {
+            Box::pin(self.stop_bundle(bundle)).await
+        }
     }
 
     pub(super) async fn stop_bundle(&self, bundle: &Bundle) -> Result<(), Error> {
@@ -148,8 +172,7 @@ impl Framework {
         {
             return Ok(());
         }
-        self.bundle_listeners()
-            .notify(BundleEventKind::Stopping, bundle);
+        self.bundle_event(BundleEventKind::Stopping, bundle);
         let activator = bundle
             .record
             .activator
@@ -160,20 +183,24 @@ impl Framework {
             Some(activator) => guarded(bundle, activator.stop(&bundle.context())).await,
             None => Ok(()),
         };
-        self.bundle_listeners()
-            .notify(BundleEventKind::StoppingPreclean, bundle);
+        self.bundle_event(BundleEventKind::StoppingPreclean, bundle);
         self.components().remove_bundle(bundle.id()).await;
         self.release(bundle).await;
         bundle.record.set_state(BundleState::Resolved);
-        self.bundle_listeners()
-            .notify(BundleEventKind::Stopped, bundle);
+        self.bundle_event(BundleEventKind::Stopped, bundle);
         result
     }
 
     pub(super) async fn update_bundle(&self, bundle: &Bundle) -> Result<(), Error> {
         let was_active = bundle.state() == BundleState::Active;
-        self.bundle_listeners()
-            .notify(BundleEventKind::UpdateBegin, bundle);
+        if bundle.state() == BundleState::Uninstalled {
+            return Err(Error::BundleState {
+                bundle: bundle.symbolic_name().to_owned(),
+                state: BundleState::Uninstalled,
+                action: "updated",
+            });
+        }
+        self.bundle_event(BundleEventKind::UpdateBegin, bundle);
         let mut result = bundle.stop().await;
         if result.is_ok() && was_active {
             result = bundle.start().await;
@@ -183,7 +210,7 @@ impl Framework {
         } else {
             BundleEventKind::UpdateFailed
         };
-        self.bundle_listeners().notify(kind, bundle);
+        self.bundle_event(kind, bundle);
         result
     }
 
@@ -198,8 +225,7 @@ impl Framework {
         let result = bundle.stop().await;
         bundle.record.set_state(BundleState::Uninstalled);
         self.forget(bundle.id());
-        self.bundle_listeners()
-            .notify(BundleEventKind::Uninstalled, bundle);
+        self.bundle_event(BundleEventKind::Uninstalled, bundle);
         self.bundle_listeners().remove_bundle(bundle.id());
         result
     }
@@ -230,6 +256,7 @@ impl Framework {
         self.registry().release_bundle(bundle.id());
         if bundle.id() != 0 {
             self.bundle_listeners().remove_bundle(bundle.id());
+            self.framework_listeners().remove_bundle(bundle.id());
         }
     }
 }

@@ -12,8 +12,11 @@ mod context;
 mod definition;
 mod event;
 mod lifecycle;
+mod objects;
 mod signals;
+mod stream;
 mod system;
+mod tracker;
 
 pub use activity::ActivityGuard;
 pub use builder::FrameworkBuilder;
@@ -22,7 +25,10 @@ pub use context::BundleContext;
 pub use definition::{
     BoxError, BundleActivator, BundleDefinition, BundleParts, BundleSet, IntoBundles,
 };
-pub use event::{BundleEvent, BundleEventKind};
+pub use event::{BundleEvent, BundleEventKind, FrameworkEvent, FrameworkEventKind};
+pub use objects::ServiceObjects;
+pub use stream::EventStream;
 pub use system::Framework;
+pub use tracker::{ServiceTracker, Tracked};
 
 pub(crate) use activity::Activity;

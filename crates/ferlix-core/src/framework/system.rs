@@ -10,10 +10,10 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use super::bundle::Record;
-use super::event::BundleListeners;
+use super::event::Listeners;
 use super::{
-    Activity, ActivityGuard, Bundle, BundleContext, BundleDefinition, BundleEventKind, BundleState,
-    FrameworkBuilder,
+    Activity, ActivityGuard, Bundle, BundleContext, BundleDefinition, BundleEvent, BundleEventKind,
+    BundleState, FrameworkBuilder, FrameworkEvent,
 };
 use crate::Error;
 use crate::component::ComponentManager;
@@ -44,7 +44,8 @@ struct Inner {
     system: Arc<Record>,
     bundles: Mutex<Bundles>,
     registry: Arc<Registry>,
-    bundle_listeners: BundleListeners,
+    bundle_listeners: Listeners<BundleEvent>,
+    framework_listeners: Listeners<FrameworkEvent>,
     components: ComponentManager,
     activity: Activity,
     stopped: watch::Sender<bool>,
@@ -88,7 +89,8 @@ impl Framework {
                 system: Arc::new(Record::new(0, &SYSTEM_DEFINITION)),
                 bundles: Mutex::default(),
                 registry: Arc::default(),
-                bundle_listeners: BundleListeners::default(),
+                bundle_listeners: Listeners::default(),
+                framework_listeners: Listeners::default(),
                 activity,
                 stopped: watch::Sender::new(false),
                 runtime: OnceLock::new(),
@@ -194,9 +196,7 @@ impl Framework {
             record
         };
         let bundle = self.handle(&record);
-        self.inner
-            .bundle_listeners
-            .notify(BundleEventKind::Installed, &bundle);
+        self.bundle_event(BundleEventKind::Installed, &bundle);
         Ok(bundle)
     }
 
@@ -321,8 +321,19 @@ impl Framework {
         self.inner.runtime.get_or_init(Handle::current);
     }
 
-    pub(super) fn bundle_listeners(&self) -> &BundleListeners {
+    pub(super) fn bundle_listeners(&self) -> &Listeners<BundleEvent> {
         &self.inner.bundle_listeners
+    }
+
+    pub(super) fn framework_listeners(&self) -> &Listeners<FrameworkEvent> {
+        &self.inner.framework_listeners
+    }
+
+    pub(super) fn bundle_event(&self, kind: BundleEventKind, bundle: &Bundle) {
+        self.bundle_listeners().notify(&BundleEvent {
+            kind,
+            bundle: bundle.clone(),
+        });
     }
 
     pub(super) fn system(&self) -> &Record {

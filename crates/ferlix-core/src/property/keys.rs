@@ -8,7 +8,7 @@ pub const SERVICE_ID: &str = "service.id";
 pub const SERVICE_RANKING: &str = "service.ranking";
 /// The number of the bundle that registered a service. Set by the registry.
 pub const SERVICE_BUNDLE_ID: &str = "service.bundleid";
-/// The scope of a service (`singleton`). Set by the registry.
+/// The scope of a service: `singleton`, `bundle` or `prototype`. Set by the registry.
 pub const SERVICE_SCOPE: &str = "service.scope";
 /// The persistent name of a service.
 pub const SERVICE_PID: &str = "service.pid";

@@ -85,6 +85,24 @@ impl Properties {
         }
     }
 
+    /// Makes a key again what it is in another map: there it must be the same in case, value and presence.
+    pub(crate) fn restore(&mut self, key: &str, other: &Self) {
+        let Ok(theirs) = other.position(key).map(|index| &other.entries[index]) else {
+            self.remove(key);
+            return;
+        };
+        match self.position(key) {
+            Ok(index) if self.entries[index] == *theirs => {}
+            Ok(index) => self.entries[index] = theirs.clone(),
+            Err(index) => self.entries.insert(index, theirs.clone()),
+        }
+    }
+
+    /// Makes room for that many more entries, and no more.
+    pub(crate) fn reserve_exact(&mut self, additional: usize) {
+        self.entries.reserve_exact(additional);
+    }
+
     /// Removes a key and returns its value.
     pub fn remove(&mut self, key: &str) -> Option<Value> {
         self.position(key)

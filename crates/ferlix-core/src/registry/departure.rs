@@ -1,9 +1,10 @@
 //! [`Departure`]: waiting until everybody who used a service has let go of it.
 //!
 //! An UNREGISTERING event carries a departure; whoever must do something before the service can be dropped takes a
-//! [`Hold`] with a name, and drops it when done. Holders that wait for this very departure (the component whose callback
+//! [`DepartureHold`] with a name, and drops it when done. Holders that wait for this very departure (the component whose callback
 //! unregisters) are told by the departure's origins and take none.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -30,7 +31,7 @@ pub(crate) struct Departure(Arc<Inner>);
 
 struct Inner {
     origins: Arc<[u64]>,
-    holders: Mutex<BTreeMap<u64, String>>,
+    holders: Mutex<BTreeMap<u64, Cow<'static, str>>>,
     next: AtomicU64,
     changed: Notify,
 }
@@ -52,10 +53,10 @@ impl Departure {
     }
 
     /// Takes a hold; the departure is over when every hold is dropped.
-    pub(crate) fn hold(&self, holder: String) -> Hold {
+    pub(crate) fn hold(&self, holder: impl Into<Cow<'static, str>>) -> DepartureHold {
         let token = self.0.next.fetch_add(1, Ordering::Relaxed);
-        self.holders().insert(token, holder);
-        Hold {
+        self.holders().insert(token, holder.into());
+        DepartureHold {
             departure: self.clone(),
             token,
         }
@@ -80,13 +81,13 @@ impl Departure {
             Err(_) => Err(self
                 .holders()
                 .values()
-                .cloned()
+                .map(AsRef::as_ref)
                 .collect::<Vec<_>>()
                 .join(", ")),
         }
     }
 
-    fn holders(&self) -> MutexGuard<'_, BTreeMap<u64, String>> {
+    fn holders(&self) -> MutexGuard<'_, BTreeMap<u64, Cow<'static, str>>> {
         self.0
             .holders
             .lock()
@@ -102,21 +103,22 @@ impl fmt::Debug for Departure {
     }
 }
 
-/// Keeps a departure from being over until dropped.
+/// Keeps a departure from being over until dropped: whoever unregistered the service waits so long, at most
+/// `ferlix.departure_timeout`.
 #[derive(Debug)]
-pub(crate) struct Hold {
+pub struct DepartureHold {
     departure: Departure,
     token: u64,
 }
 
-impl Hold {
+impl DepartureHold {
     /// The departure that is held up.
     pub(crate) fn departure(&self) -> &Departure {
         &self.departure
     }
 }
 
-impl Drop for Hold {
+impl Drop for DepartureHold {
     fn drop(&mut self) {
         self.departure.holders().remove(&self.token);
         self.departure.0.changed.notify_waiters();

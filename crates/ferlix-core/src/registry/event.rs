@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Departure, ServiceRef};
+use super::{Departure, DepartureHold, ServiceRef};
 use crate::property::Properties;
 
 /// The kind of a service event; the numbers are OSGi's.
@@ -35,4 +35,17 @@ pub struct ServiceEvent {
     pub revision: u64,
     /// For UNREGISTERING: what to hold while letting go.
     pub(crate) departure: Option<Departure>,
+}
+
+impl ServiceEvent {
+    /// Delays the end of an UNREGISTERING until the result is dropped: for whoever must do something before the service
+    /// can go. `name` is shown when it takes too long. `None` for the other kinds, and for a component in whose own work
+    /// the service was unregistered: that work waits for the departure already.
+    #[must_use]
+    pub fn hold(&self, name: &str) -> Option<DepartureHold> {
+        let departure = self.departure.as_ref()?;
+        let inside = super::departure::origins();
+        let waits = departure.origins().iter().any(|one| inside.contains(one));
+        (!waits).then(|| departure.hold(name.to_owned()))
+    }
 }

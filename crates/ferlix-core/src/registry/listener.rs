@@ -1,4 +1,4 @@
-//! Service listeners, and the hook that sees every event before them.
+//! Service listeners: what they want, and which of them an event concerns.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -6,10 +6,6 @@ use std::sync::Arc;
 
 use super::ServiceEvent;
 use crate::filter::Filter;
-use crate::service::{Interface, Service};
-
-/// The specification of [`EventListenerHook`] services.
-pub const EVENT_LISTENER_HOOK: &str = "ferlix.internal.hooks.EventListenerHook";
 
 /// Names a listener, to remove it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -64,21 +60,6 @@ impl ListenerSet {
 impl fmt::Debug for ListenerSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.iter()).finish()
-    }
-}
-
-/// Sees every service event, except those about itself, before the listeners do.
-///
-/// Registered as a service; the best ranked hook is called first. A panic is reported and hurts nobody.
-pub trait EventListenerHook: Send + Sync {
-    /// Called on the thread that made the change, once it is visible.
-    fn event(&self, event: &ServiceEvent, listeners: &mut ListenerSet);
-}
-
-impl Service for dyn EventListenerHook {
-    fn interface() -> &'static Interface {
-        static INTERFACE: Interface = Interface::local(EVENT_LISTENER_HOOK);
-        &INTERFACE
     }
 }
 

@@ -5,26 +5,40 @@
 //! code is to see is copied out first, so no listener, hook or service ever runs under it. Each event carries the
 //! registry's revision; the events of one service are delivered in order, by whoever drains its queue.
 //!
-//! Deliberately absent: scopes other than singleton, and any knowledge of components or of remote calls.
+//! A service has one object for all, one for each bundle that uses it, or one for each use ([`ServiceScope`]); uses are
+//! counted by bundle.
+//!
+//! Deliberately absent: any knowledge of components or of remote calls.
 
+mod delivery;
 mod departure;
+mod equality;
 mod event;
+mod hook;
 mod index;
 mod listener;
 mod object;
 mod reference;
 mod registration;
+mod scope;
 mod specification;
 mod store;
+mod usage;
 
+pub use departure::DepartureHold;
 pub use event::{ServiceEvent, ServiceEventKind};
-pub use listener::{EVENT_LISTENER_HOOK, EventListenerHook, ListenerId, ListenerInfo, ListenerSet};
+pub use hook::{
+    EVENT_LISTENER_HOOK, EventListenerHook, FIND_HOOK, FindHook, FindRequest, FoundSet,
+};
+pub use listener::{ListenerId, ListenerInfo, ListenerSet};
 pub use object::ServiceObject;
-pub use reference::{ServiceGuard, ServiceRef};
+pub use reference::ServiceRef;
 pub use registration::ServiceRegistration;
+pub use scope::{ServiceFactory, ServiceScope};
 pub use specification::check_specification;
+pub use usage::{ServiceGuard, ServiceHold};
 
-pub(crate) use departure::{Departure, Hold, ORIGINS};
+pub(crate) use departure::{Departure, DepartureHold as Hold, ORIGINS};
 pub(crate) use listener::Listener;
-pub(crate) use reference::Usage;
 pub(crate) use store::Registry;
+pub(crate) use usage::Usage;

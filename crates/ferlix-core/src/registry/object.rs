@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::ServiceFactory;
+use super::scope::{Maker, ServiceScope};
 use crate::service::{Caller, Dispatch, Interface, Service};
 
 /// An object under the interfaces by which it is registered.
@@ -37,6 +39,7 @@ enum Kind {
         caller: Arc<dyn Caller>,
         views: Mutex<HashMap<TypeId, Box<dyn Any + Send + Sync>>>,
     },
+    Made(Maker),
 }
 
 /// The object as one of its interfaces: an `Arc<dyn Trait>` and what serves it.
@@ -65,7 +68,20 @@ impl ServiceObject {
         Self(Kind::Local(vec![Face::new(service)]))
     }
 
-    /// The same object under one more interface.
+    /// A service that has an object for each bundle that uses it: made at the bundle's first use, handed back after its
+    /// last.
+    #[must_use]
+    pub fn bundle_scoped<T: ?Sized + Service>(factory: Arc<impl ServiceFactory<T>>) -> Self {
+        Self(Kind::Made(Maker::new(ServiceScope::Bundle, factory)))
+    }
+
+    /// A service that has an object for each use.
+    #[must_use]
+    pub fn prototype<T: ?Sized + Service>(factory: Arc<impl ServiceFactory<T>>) -> Self {
+        Self(Kind::Made(Maker::new(ServiceScope::Prototype, factory)))
+    }
+
+    /// The same object under one more interface; one that lives elsewhere, or is made for its users, stays as it is.
     #[must_use]
     pub fn and<T: ?Sized + Service>(mut self, service: Arc<T>) -> Self {
         if let Kind::Local(faces) = &mut self.0 {
@@ -86,14 +102,47 @@ impl ServiceObject {
 
     /// The names of the interfaces, in order.
     pub fn specifications(&self) -> impl Iterator<Item = &str> {
-        let (faces, remote) = match &self.0 {
-            Kind::Local(faces) => (faces.as_slice(), [].as_slice()),
-            Kind::Remote { interfaces, .. } => ([].as_slice(), interfaces.as_slice()),
+        let (faces, remote, made) = match &self.0 {
+            Kind::Local(faces) => (faces.as_slice(), [].as_slice(), None),
+            Kind::Remote { interfaces, .. } => ([].as_slice(), interfaces.as_slice(), None),
+            Kind::Made(maker) => ([].as_slice(), [].as_slice(), Some(maker.interface.name)),
         };
         faces
             .iter()
             .map(|face| face.interface.name)
             .chain(remote.iter().map(String::as_str))
+            .chain(made)
+    }
+
+    /// For whom it has an object of its own.
+    #[must_use]
+    pub fn scope(&self) -> ServiceScope {
+        match &self.0 {
+            Kind::Local(_) | Kind::Remote { .. } => ServiceScope::Singleton,
+            Kind::Made(maker) => maker.scope,
+        }
+    }
+
+    /// What makes the objects, unless there is one for all.
+    pub(super) fn maker(&self) -> Option<&Maker> {
+        match &self.0 {
+            Kind::Local(_) | Kind::Remote { .. } => None,
+            Kind::Made(maker) => Some(maker),
+        }
+    }
+
+    /// Whether the object, or one made for a use, is a `dyn Trait`; no code of a user runs. A remote object may still turn
+    /// out to have no view of that trait.
+    pub(crate) fn provides<T: ?Sized + Service>(&self) -> bool {
+        let wanted = TypeId::of::<T>();
+        match &self.0 {
+            Kind::Local(faces) => faces.iter().any(|face| face.interface_type == wanted),
+            Kind::Remote { interfaces, .. } => {
+                let name = T::interface().name;
+                interfaces.iter().any(|interface| interface == name)
+            }
+            Kind::Made(maker) => maker.interface_type == wanted,
+        }
     }
 
     /// Whether the object lives in another process.
@@ -102,7 +151,7 @@ impl ServiceObject {
         matches!(self.0, Kind::Remote { .. })
     }
 
-    /// The object as `dyn Trait`; `None` when it is not registered as that very trait.
+    /// The object as `dyn Trait`; `None` when it is not registered as that very trait, or is made for each user.
     pub(crate) fn typed<T: ?Sized + Service>(&self) -> Option<Arc<T>> {
         let wanted = TypeId::of::<T>();
         match &self.0 {
@@ -128,6 +177,7 @@ impl ServiceObject {
                 views.insert(wanted, Box::new(Arc::clone(&view)));
                 Some(view)
             }
+            Kind::Made(_) => None,
         }
     }
 
@@ -138,7 +188,7 @@ impl ServiceObject {
                 .iter()
                 .filter_map(|face| face.dispatch.clone())
                 .collect(),
-            Kind::Remote { .. } => Vec::new(),
+            Kind::Remote { .. } | Kind::Made(_) => Vec::new(),
         }
     }
 }

@@ -1,16 +1,16 @@
 //! [`ServiceRef`]: one registered service, seen from outside.
 
 use std::cmp::Ordering as Order;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::fmt;
 use std::hash::{Hash, Hasher};
-use std::ops::Deref;
 use std::sync::atomic::{AtomicI32, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
 
-use super::{Hold, ServiceEvent, ServiceObject};
+use super::usage::Users;
+use super::{Hold, ServiceEvent, ServiceObject, ServiceScope};
 use crate::property::{Properties, Value, keys};
 use crate::service::{Dispatch, Service};
 
@@ -29,7 +29,7 @@ pub(super) struct Entry {
     pub(super) properties: ArcSwap<Properties>,
     pub(super) ranking: AtomicI32,
     pub(super) presence: AtomicU8,
-    pub(super) users: Mutex<BTreeMap<u64, u32>>,
+    pub(super) users: Mutex<Users>,
     pub(super) events: Mutex<EventQueue>,
 }
 
@@ -48,10 +48,6 @@ pub(super) const DEPARTING: u8 = 1;
 pub(super) const GONE: u8 = 2;
 
 impl Entry {
-    pub(super) fn users(&self) -> MutexGuard<'_, BTreeMap<u64, u32>> {
-        self.users.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     pub(super) fn events(&self) -> MutexGuard<'_, EventQueue> {
         self.events.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -112,13 +108,19 @@ impl ServiceRef {
         self.0.object.dispatchers()
     }
 
-    /// The numbers of the bundles that use it now, in order.
+    /// For whom it has an object of its own.
     #[must_use]
-    pub fn using_bundles(&self) -> Vec<u64> {
-        self.0.users().keys().copied().collect()
+    pub fn scope(&self) -> ServiceScope {
+        self.0.object.scope()
     }
 
-    /// The service as `dyn Trait`, without counting a use: for whoever tracks the service by its events.
+    /// Whether it is registered as `dyn Trait`, without making or counting anything.
+    pub(crate) fn provides<T: ?Sized + Service>(&self) -> bool {
+        self.0.object.provides::<T>()
+    }
+
+    /// The service as `dyn Trait`, without counting a use: for whoever tracks the service by its events. `None` for one whose
+    /// object is made for each user.
     pub(crate) fn typed<T: ?Sized + Service>(&self) -> Option<Arc<T>> {
         (self.0.presence.load(Ordering::Acquire) != GONE).then(|| self.0.object.typed())?
     }
@@ -126,15 +128,6 @@ impl ServiceRef {
     /// The service as `dyn Trait`, also when it is gone: for the callbacks that part with it, which may run later.
     pub(crate) fn typed_to_the_last<T: ?Sized + Service>(&self) -> Option<Arc<T>> {
         self.0.object.typed()
-    }
-
-    /// Counts a use by a bundle until the result is dropped.
-    pub(crate) fn hold_use(&self, bundle_id: u64) -> Usage {
-        *self.0.users().entry(bundle_id).or_default() += 1;
-        Usage {
-            entry: Arc::clone(&self.0),
-            bundle_id,
-        }
     }
 }
 
@@ -188,66 +181,5 @@ impl fmt::Display for ServiceRef {
 impl fmt::Debug for ServiceRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self}")
-    }
-}
-
-/// Counts as one use of a service by a bundle.
-pub(crate) struct Usage {
-    entry: Arc<Entry>,
-    bundle_id: u64,
-}
-
-impl Drop for Usage {
-    fn drop(&mut self) {
-        let mut users = self.entry.users();
-        if let Some(count) = users.get_mut(&self.bundle_id) {
-            *count -= 1;
-            if *count == 0 {
-                users.remove(&self.bundle_id);
-            }
-        }
-    }
-}
-
-impl fmt::Debug for Usage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "use of service {} by bundle {}",
-            self.entry.id, self.bundle_id
-        )
-    }
-}
-
-/// A service that somebody looked up: it counts as a use until dropped.
-///
-/// Holding it keeps the object alive, not registered: see [`ServiceRef::is_registered`].
-pub struct ServiceGuard<T: ?Sized> {
-    pub(crate) service: Arc<T>,
-    pub(crate) reference: ServiceRef,
-    pub(crate) _usage: Usage,
-}
-
-impl<T: ?Sized> ServiceGuard<T> {
-    /// Which service it is.
-    #[must_use]
-    pub fn reference(&self) -> &ServiceRef {
-        &self.reference
-    }
-}
-
-impl<T: ?Sized> Deref for ServiceGuard<T> {
-    type Target = Arc<T>;
-
-    fn deref(&self) -> &Arc<T> {
-        &self.service
-    }
-}
-
-impl<T: ?Sized> fmt::Debug for ServiceGuard<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("ServiceGuard")
-            .field(&self.reference)
-            .finish()
     }
 }

@@ -1,29 +1,59 @@
-//! [`Registry`]: the index and the listeners under their locks, and the delivery of events.
+//! [`Registry`]: the index and the listeners under their locks.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use arc_swap::ArcSwap;
 
 use super::index::Index;
 use super::listener::Listeners;
-use super::reference::{DEPARTING, Entry, GONE, REGISTERED};
+use super::reference::{DEPARTING, Entry, REGISTERED};
 use super::{
-    Departure, EVENT_LISTENER_HOOK, EventListenerHook, Listener, ListenerId, ListenerSet,
+    Departure, EVENT_LISTENER_HOOK, FIND_HOOK, FindHook, FindRequest, FoundSet, ListenerId,
     ServiceEvent, ServiceEventKind, ServiceObject, ServiceRef, check_specification,
 };
 use crate::Error;
 use crate::filter::Filter;
 use crate::property::{FromValue, Properties, Value, keys};
+use crate::service::Service;
 
 /// All services and listeners of one framework.
-#[derive(Default)]
 pub(crate) struct Registry {
     index: RwLock<Index>,
     listeners: RwLock<Listeners>,
     next_id: AtomicU64,
     revision: AtomicU64,
+    event_hooks: AtomicUsize,
+    find_hooks: AtomicUsize,
+    owned: OwnedKeys,
+}
+
+/// The keys that the registry sets, shared by all services.
+struct OwnedKeys {
+    object_class: Arc<str>,
+    id: Arc<str>,
+    bundle_id: Arc<str>,
+    scope: Arc<str>,
+}
+
+impl Default for Registry {
+    fn default() -> Self {
+        Self {
+            index: RwLock::default(),
+            listeners: RwLock::default(),
+            next_id: AtomicU64::new(0),
+            revision: AtomicU64::new(0),
+            event_hooks: AtomicUsize::new(0),
+            find_hooks: AtomicUsize::new(0),
+            owned: OwnedKeys {
+                object_class: keys::OBJECT_CLASS.into(),
+                id: keys::SERVICE_ID.into(),
+                bundle_id: keys::SERVICE_BUNDLE_ID.into(),
+                scope: keys::SERVICE_SCOPE.into(),
+            },
+        }
+    }
 }
 
 impl Registry {
@@ -34,50 +64,75 @@ impl Registry {
         object: ServiceObject,
         mut properties: Properties,
     ) -> Result<ServiceRef, Error> {
-        let mut specifications: Vec<Arc<str>> = Vec::new();
-        for name in object.specifications() {
-            check_specification(name)?;
-            if !specifications.iter().any(|other| &**other == name) {
-                specifications.push(Arc::from(name));
-            }
-        }
-        if specifications.is_empty() {
-            check_specification("")?;
-        }
+        let specifications = self.specifications(&object)?;
         let id = self.next_id.fetch_add(1, Ordering::Relaxed) + 1;
-        let names: Vec<Value> = specifications
-            .iter()
-            .map(|name| Value::from(&**name))
-            .collect();
-        properties.insert(keys::OBJECT_CLASS, Value::List(names));
-        properties.insert(keys::SERVICE_ID, Value::Long(number(id)));
-        properties.insert(keys::SERVICE_BUNDLE_ID, Value::Long(number(bundle_id)));
-        properties.insert(keys::SERVICE_SCOPE, "singleton");
+        let names = specifications.iter().map(|name| Value::from(&**name));
+        let owned = &self.owned;
+        properties.reserve_exact(keys::REGISTRY_OWNED.len());
+        properties.insert(
+            Arc::clone(&owned.object_class),
+            Value::List(names.collect()),
+        );
+        properties.insert(Arc::clone(&owned.id), Value::Long(number(id)));
+        properties.insert(Arc::clone(&owned.bundle_id), Value::Long(number(bundle_id)));
+        properties.insert(Arc::clone(&owned.scope), object.scope().as_str());
         let ranking = ranking(&properties).unwrap_or(0);
+        let properties = Arc::new(properties);
         let service = ServiceRef(Arc::new(Entry {
             id,
             bundle_id,
-            specifications: specifications.into(),
+            specifications,
             object,
-            properties: ArcSwap::from_pointee(properties),
+            properties: ArcSwap::new(Arc::clone(&properties)),
             ranking: ranking.into(),
             presence: REGISTERED.into(),
             users: Mutex::default(),
             events: Mutex::default(),
         }));
-        {
+        let delivery = {
             let mut index = self.index_mut();
             index.insert(&service);
-            self.queue(&service, ServiceEventKind::Registered, None, None);
-        }
-        self.deliver(&service);
+            self.count_hook(&service, |hooks| {
+                hooks.fetch_add(1, Ordering::Release);
+            });
+            self.queue(
+                &service,
+                ServiceEventKind::Registered,
+                properties,
+                None,
+                None,
+            )
+        };
+        self.deliver(delivery);
         Ok(service)
+    }
+
+    /// The names of an object, each once, shared with the services that have them already.
+    fn specifications(&self, object: &ServiceObject) -> Result<Box<[Arc<str>]>, Error> {
+        let mut specifications: Vec<Arc<str>> = Vec::with_capacity(1);
+        let index = self.index();
+        for name in object.specifications() {
+            if specifications.iter().any(|other| &**other == name) {
+                continue;
+            }
+            specifications.push(match index.shared_name(name) {
+                Some(name) => name,
+                None => {
+                    check_specification(name)?;
+                    name.into()
+                }
+            });
+        }
+        if specifications.is_empty() {
+            check_specification("")?;
+        }
+        Ok(specifications.into())
     }
 
     /// Takes a service out and tells the hooks and listeners; the departure is over when all have let go.
     pub(crate) fn unregister(&self, service: &ServiceRef) -> Result<Departure, Error> {
         let departure = Departure::begin();
-        {
+        let delivery = {
             let mut index = self.index_mut();
             let presence = &service.0.presence;
             if presence
@@ -87,15 +142,29 @@ impl Registry {
                 return Err(Error::Unregistered { id: service.id() });
             }
             index.remove(service);
+            self.count_hook(service, |hooks| {
+                hooks.fetch_sub(1, Ordering::Release);
+            });
             self.queue(
                 service,
                 ServiceEventKind::Unregistering,
+                service.properties(),
                 None,
                 Some(departure.clone()),
-            );
-        }
-        self.deliver(service);
+            )
+        };
+        self.deliver(delivery);
         Ok(departure)
+    }
+
+    fn count_hook(&self, service: &ServiceRef, count: impl Fn(&AtomicUsize)) {
+        for name in service.specifications() {
+            match &**name {
+                EVENT_LISTENER_HOOK => count(&self.event_hooks),
+                FIND_HOOK => count(&self.find_hooks),
+                _ => {}
+            }
+        }
     }
 
     /// Changes the properties of a service by `change` and tells the hooks and listeners if anything is different.
@@ -104,7 +173,7 @@ impl Registry {
         service: &ServiceRef,
         change: impl FnOnce(&mut Properties),
     ) -> Result<(), Error> {
-        {
+        let delivery = {
             let mut index = self.index_mut();
             if !service.is_registered() {
                 return Err(Error::Unregistered { id: service.id() });
@@ -113,9 +182,7 @@ impl Registry {
             let mut next = Properties::clone(&previous);
             change(&mut next);
             for key in keys::REGISTRY_OWNED {
-                if let Some(value) = previous.get(key) {
-                    next.insert(key, value.clone());
-                }
+                next.restore(key, &previous);
             }
             if next == *previous {
                 return Ok(());
@@ -124,51 +191,113 @@ impl Registry {
                 Some(_) => ranking(&next).unwrap_or_else(|| service.ranking()),
                 None => 0,
             };
-            if ranking == service.ranking() {
-                service.0.properties.store(Arc::new(next));
-            } else {
-                index.remove(service);
-                service.0.properties.store(Arc::new(next));
+            let next = Arc::new(next);
+            index.change(service, &next, ranking, || {
+                service.0.properties.store(Arc::clone(&next));
                 service.0.ranking.store(ranking, Ordering::Release);
-                index.insert(service);
-            }
-            self.queue(service, ServiceEventKind::Modified, Some(previous), None);
-        }
-        self.deliver(service);
+            });
+            let kind = ServiceEventKind::Modified;
+            self.queue(service, kind, next, Some(previous), None)
+        };
+        self.deliver(delivery);
         Ok(())
     }
 
-    /// The best service of a specification that `accept` takes.
-    pub(crate) fn best<R>(
+    /// The best service of a specification that matches and is a `dyn Trait`, as a bundle may see it.
+    pub(crate) fn best_typed<T: ?Sized + Service>(
         &self,
-        specification: &str,
-        mut accept: impl FnMut(&ServiceRef) -> Option<R>,
-    ) -> Option<R> {
-        self.index().named(specification).find_map(&mut accept)
+        bundle_id: u64,
+        filter: Option<&Filter>,
+    ) -> Option<ServiceRef> {
+        let name = T::interface().name;
+        if self.has_find_hooks() {
+            let mut found = self.look_up(bundle_id, Some(name), filter);
+            found.retain(ServiceRef::provides::<T>);
+            return found.into_iter().next();
+        }
+        self.index()
+            .best(Some(name), filter, ServiceRef::provides::<T>)
     }
 
-    /// All services of a specification (or all there are) that match, best first.
-    pub(crate) fn find(
+    /// The best service of a specification that matches, as a bundle may see it.
+    pub(crate) fn best(
+        &self,
+        bundle_id: u64,
+        specification: &str,
+        filter: Option<&Filter>,
+    ) -> Option<ServiceRef> {
+        if self.has_find_hooks() {
+            let found = self.look_up(bundle_id, Some(specification), filter);
+            return found.into_iter().next();
+        }
+        self.index().best(Some(specification), filter, |_| true)
+    }
+
+    /// All services of a specification (or all there are) that match, best first, as a bundle may see them.
+    pub(crate) fn look_up(
+        &self,
+        bundle_id: u64,
+        specification: Option<&str>,
+        filter: Option<&Filter>,
+    ) -> Vec<ServiceRef> {
+        let found = self.find(specification, filter);
+        if !self.has_find_hooks() {
+            return found;
+        }
+        let request = FindRequest {
+            bundle_id,
+            specification,
+            filter,
+        };
+        self.ask_find_hooks(&request, found)
+    }
+
+    /// The service of a number, as a bundle may see it.
+    pub(crate) fn look_up_id(&self, bundle_id: u64, id: u64) -> Option<ServiceRef> {
+        let found = self.index().by_id(id).cloned();
+        if !self.has_find_hooks() {
+            return found;
+        }
+        let request = FindRequest {
+            bundle_id,
+            specification: None,
+            filter: None,
+        };
+        let found = self.ask_find_hooks(&request, found.into_iter().collect());
+        found.into_iter().next()
+    }
+
+    fn ask_find_hooks(
+        &self,
+        request: &FindRequest<'_>,
+        services: Vec<ServiceRef>,
+    ) -> Vec<ServiceRef> {
+        let mut found = FoundSet { services };
+        for reference in self.find(Some(FIND_HOOK), None) {
+            let usage = reference.acquire(reference.bundle_id());
+            let hook = usage.and_then(|usage| Some((usage.typed::<dyn FindHook>()?, usage)));
+            if let Some((hook, _usage)) = hook {
+                let call = catch_unwind(AssertUnwindSafe(|| hook.find(request, &mut found)));
+                if call.is_err() {
+                    tracing::error!(?request, hook = %reference, "a find hook panicked");
+                }
+            }
+        }
+        found.services
+    }
+
+    /// All services of a specification (or all there are) that match, best first; no hook is asked.
+    pub(super) fn find(
         &self,
         specification: Option<&str>,
         filter: Option<&Filter>,
     ) -> Vec<ServiceRef> {
-        let matches = |service: &&ServiceRef| {
-            filter.is_none_or(|filter| filter.matches(&service.0.properties.load()))
-        };
-        let index = self.index();
-        match specification {
-            Some(name) => index.named(name).filter(matches).cloned().collect(),
-            None => {
-                let mut all: Vec<ServiceRef> = index.all().filter(matches).cloned().collect();
-                all.sort();
-                all
-            }
-        }
+        self.index().find(specification, filter)
     }
 
-    pub(crate) fn by_id(&self, id: u64) -> Option<ServiceRef> {
-        self.index().by_id(id).cloned()
+    /// Indexes a property for a bundle, until the bundle stops.
+    pub(crate) fn index_property(&self, bundle_id: u64, key: &str) {
+        self.index_mut().index_property(bundle_id, key);
     }
 
     /// The services that a bundle registered, newest first.
@@ -185,13 +314,17 @@ impl Registry {
     pub(crate) fn used_by(&self, bundle_id: u64) -> Vec<ServiceRef> {
         self.index()
             .all()
-            .filter(|service| service.0.users().contains_key(&bundle_id))
+            .filter(|service| service.use_count(bundle_id) > 0)
             .cloned()
             .collect()
     }
 
-    /// Forgets what a bundle used, and its listeners.
+    /// Ends a bundle's uses, and forgets its listeners and indexes.
     pub(crate) fn release_bundle(&self, bundle_id: u64) {
+        for service in self.used_by(bundle_id) {
+            service.release_user(bundle_id);
+        }
+        self.index_mut().release_bundle(bundle_id);
         let removed = self.listeners_mut().remove_bundle(bundle_id);
         // Their closures are user code's to drop: not under the lock.
         drop(removed);
@@ -217,85 +350,16 @@ impl Registry {
         removed.is_some()
     }
 
-    /// Puts an event into the service's queue; under the index lock, so that the queue has the order of the changes.
-    fn queue(
-        &self,
-        service: &ServiceRef,
-        kind: ServiceEventKind,
-        previous: Option<Arc<Properties>>,
-        departure: Option<Departure>,
-    ) {
-        let revision = self.revision.fetch_add(1, Ordering::Relaxed) + 1;
-        let hold = departure
-            .as_ref()
-            .map(|departure| departure.hold("the delivery of the event".to_owned()));
-        let event = ServiceEvent {
-            kind,
-            reference: service.clone(),
-            properties: service.properties(),
-            previous,
-            revision,
-            departure,
-        };
-        service.0.events().waiting.push_back((event, hold));
+    pub(super) fn next_revision(&self) -> u64 {
+        self.revision.fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    /// Delivers the waiting events of a service, unless somebody is at it already (who then delivers these too).
-    fn deliver(&self, service: &ServiceRef) {
-        loop {
-            let (event, hold) = {
-                let mut queue = service.0.events();
-                if queue.draining {
-                    return;
-                }
-                let Some(next) = queue.waiting.pop_front() else {
-                    return;
-                };
-                queue.draining = true;
-                next
-            };
-            self.dispatch(&event);
-            if event.kind == ServiceEventKind::Unregistering {
-                service.0.presence.store(GONE, Ordering::Release);
-            }
-            service.0.events().draining = false;
-            drop(hold);
-        }
+    pub(super) fn has_event_hooks(&self) -> bool {
+        self.event_hooks.load(Ordering::Acquire) > 0
     }
 
-    fn dispatch(&self, event: &ServiceEvent) {
-        let mut set = ListenerSet {
-            listeners: self.listeners().matching(event.reference.specifications()),
-        };
-        for hook in self.find(Some(EVENT_LISTENER_HOOK), None) {
-            if hook == event.reference {
-                continue;
-            }
-            if let Some(hook) = hook.typed::<dyn EventListenerHook>() {
-                let call = catch_unwind(AssertUnwindSafe(|| hook.event(event, &mut set)));
-                if call.is_err() {
-                    tracing::error!(event = ?event.kind, service = %event.reference, "an event-listener hook panicked");
-                }
-            }
-        }
-        for listener in &set.listeners {
-            let Some(kind) = wanted(listener, event) else {
-                continue;
-            };
-            let call = catch_unwind(AssertUnwindSafe(|| {
-                if kind == event.kind {
-                    (listener.callback)(event);
-                } else {
-                    (listener.callback)(&ServiceEvent {
-                        kind,
-                        ..event.clone()
-                    });
-                }
-            }));
-            if call.is_err() {
-                tracing::error!(event = ?event.kind, service = %event.reference, bundle = listener.bundle_id, "a service listener panicked");
-            }
-        }
+    fn has_find_hooks(&self) -> bool {
+        self.find_hooks.load(Ordering::Acquire) > 0
     }
 
     fn index(&self) -> RwLockReadGuard<'_, Index> {
@@ -306,7 +370,7 @@ impl Registry {
         self.index.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn listeners(&self) -> RwLockReadGuard<'_, Listeners> {
+    pub(super) fn listeners(&self) -> RwLockReadGuard<'_, Listeners> {
         self.listeners
             .read()
             .unwrap_or_else(PoisonError::into_inner)
@@ -317,22 +381,6 @@ impl Registry {
             .write()
             .unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// The kind of event that a listener gets, if it wants this one.
-fn wanted(listener: &Listener, event: &ServiceEvent) -> Option<ServiceEventKind> {
-    let Some(filter) = &listener.filter else {
-        return Some(event.kind);
-    };
-    if filter.matches(&event.properties) {
-        return Some(event.kind);
-    }
-    let matched_before = event
-        .previous
-        .as_ref()
-        .is_some_and(|previous| filter.matches(previous));
-    (event.kind == ServiceEventKind::Modified && matched_before)
-        .then_some(ServiceEventKind::ModifiedEndMatch)
 }
 
 /// The ranking in a property map, if it is an integer of 32 bits.
