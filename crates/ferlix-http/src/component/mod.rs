@@ -93,6 +93,7 @@ impl Component for HttpServer {
                 this.servlets.remove(&reference, this.board.get());
                 Box::pin(async { Ok(()) })
             })],
+            ..Callbacks::default()
         };
         let factory = ComponentFactory::of::<Self>(FACTORY)
             .provides::<Self, dyn HttpService>(|this| this)
@@ -124,8 +125,9 @@ impl HttpServer {
             "http"
         };
         let (host, port) = (&self.options.host, self.options.port);
-        tracing::info!("HTTP server starting on {scheme}://{host}:{port}");
+        // A taken port is tried again and again; that it is taken is said once, and nothing starts until it is free.
         let server = Server::bind(self.options.clone()).await.map_err(line)?;
+        tracing::info!("HTTP server starting on {scheme}://{host}:{port}");
         let address = server.address();
         let parameters = Properties::from([
             ("http.address", Value::from(address.ip().to_string())),
