@@ -83,6 +83,14 @@ pub enum Error {
         /// Its trait.
         existing: &'static str,
     },
+    /// The factory makes one instance only, and there is one.
+    #[error("the factory '{factory}' makes one instance only: {instance} is there")]
+    Singleton {
+        /// The factory.
+        factory: String,
+        /// Its instance.
+        instance: String,
+    },
     /// There is no such thing.
     #[error("there is no {kind} '{name}'{hint}")]
     Unknown {

@@ -121,6 +121,7 @@ impl Component for Assembly {
             unbind: vec![("all", |this, reference| {
                 logged(&this, format!("unbind {}", name_of(&reference)))
             })],
+            ..Callbacks::default()
         };
         ComponentFactory::of::<Self>("assembly-factory")
             .provides::<Self, dyn Whole>(|this| this)

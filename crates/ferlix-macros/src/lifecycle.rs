@@ -13,18 +13,36 @@ use crate::support::{
 };
 
 /// The markers, which are the names of the fields of `Callbacks` too.
-const MARKERS: &[&str] = &["validate", "invalidate", "bind", "update", "unbind"];
+const MARKERS: &[&str] = &[
+    "validate",
+    "invalidate",
+    "bind",
+    "update",
+    "unbind",
+    "post_registration",
+    "post_unregistration",
+];
 
 /// One callback.
 struct Callback {
     cfgs: Vec<Attribute>,
     /// `validate`, `bind`, ….
     kind: Ident,
-    /// The injected field that it is for; none for `validate` and `invalidate`.
+    /// The injected field that it is for; none for one of the whole component.
     field: Option<Ident>,
     method: Ident,
     is_async: bool,
     arguments: Vec<Argument>,
+}
+
+/// What a callback is about.
+#[derive(Clone, Copy, PartialEq)]
+enum About {
+    Component,
+    /// A service that the component offers.
+    Offered,
+    /// A service in one of its fields.
+    Field,
 }
 
 /// What a callback takes.
@@ -84,7 +102,12 @@ impl Callback {
     fn read(method: &ImplItemFn, marker: &Attribute, errors: &mut Errors) -> Option<Self> {
         let kind = marker.path().get_ident()?.clone();
         let tokens = errors.keep(attribute_tokens(marker))?;
-        let field = if kind == "validate" || kind == "invalidate" {
+        let about = match kind.to_string().as_str() {
+            "validate" | "invalidate" => About::Component,
+            "post_registration" | "post_unregistration" => About::Offered,
+            _ => About::Field,
+        };
+        let field = if about != About::Field {
             if !tokens.is_empty() {
                 errors.add(
                     &tokens,
@@ -109,12 +132,7 @@ impl Callback {
         let mut arguments = Vec::new();
         for input in &signature.inputs {
             if let FnArg::Typed(input) = input {
-                arguments.push(Argument::read(
-                    &input.ty,
-                    field.is_some(),
-                    &arguments,
-                    errors,
-                )?);
+                arguments.push(Argument::read(&input.ty, about, &arguments, errors)?);
             }
         }
         Some(Self {
@@ -194,22 +212,30 @@ impl Callback {
 }
 
 impl Argument {
-    fn read(ty: &Type, of_field: bool, others: &[Self], errors: &mut Errors) -> Option<Self> {
+    fn read(ty: &Type, about: About, others: &[Self], errors: &mut Errors) -> Option<Self> {
         let behind = match bare(ty) {
             Type::Reference(reference) => named_type(&reference.elem),
             _ => None,
         };
         let argument = match behind {
-            Some((name, _)) if !of_field && name == "ComponentContext" => Self::Context,
-            Some((name, _)) if of_field && name == "ServiceRef" => Self::Reference,
-            Some((name, inner)) if of_field && name == "Arc" && inner.len() == 1 => {
+            Some((name, _)) if about == About::Component && name == "ComponentContext" => {
+                Self::Context
+            }
+            Some((name, _)) if about != About::Component && name == "ServiceRef" => Self::Reference,
+            Some((name, inner)) if about == About::Field && name == "Arc" && inner.len() == 1 => {
                 Self::Service(Box::new(inner[0].clone()))
             }
             _ => {
-                let wanted = if of_field {
-                    "a callback of a field takes `&Arc<dyn T>`, `&ServiceRef`, or both"
-                } else {
-                    "#[validate] and #[invalidate] take `&ComponentContext` or nothing"
+                let wanted = match about {
+                    About::Field => {
+                        "a callback of a field takes `&Arc<dyn T>`, `&ServiceRef`, or both"
+                    }
+                    About::Offered => {
+                        "#[post_registration] and #[post_unregistration] take `&ServiceRef` or nothing"
+                    }
+                    About::Component => {
+                        "#[validate] and #[invalidate] take `&ComponentContext` or nothing"
+                    }
                 };
                 errors.add(ty, wanted);
                 return None;

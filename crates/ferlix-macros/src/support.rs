@@ -262,3 +262,16 @@ pub(crate) fn written(tokens: impl ToTokens) -> String {
     }
     text
 }
+
+/// A time such as `5s`, `250ms` or `2m`, in milliseconds.
+pub(crate) fn milliseconds(text: &str) -> Option<u64> {
+    let digits = text.trim_end_matches(|character: char| character.is_ascii_alphabetic());
+    let factor = match &text[digits.len()..] {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        _ => return None,
+    };
+    let amount: u64 = digits.parse().ok()?;
+    amount.checked_mul(factor).filter(|time| *time > 0)
+}

@@ -5,6 +5,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -54,6 +55,10 @@ pub struct Callbacks<C> {
     pub update: Vec<(&'static str, fn(Arc<C>, ServiceRef) -> CallbackFuture)>,
     /// Called when a service is unbound from a field.
     pub unbind: Vec<(&'static str, fn(Arc<C>, ServiceRef) -> CallbackFuture)>,
+    /// Called when a service of the component has been registered.
+    pub post_registration: Option<fn(Arc<C>, ServiceRef) -> CallbackFuture>,
+    /// Called when a service of the component has been unregistered.
+    pub post_unregistration: Option<fn(Arc<C>, ServiceRef) -> CallbackFuture>,
 }
 
 impl<C> Default for Callbacks<C> {
@@ -64,6 +69,8 @@ impl<C> Default for Callbacks<C> {
             bind: Vec::new(),
             update: Vec::new(),
             unbind: Vec::new(),
+            post_registration: None,
+            post_unregistration: None,
         }
     }
 }
@@ -133,31 +140,33 @@ pub(super) struct ErasedCallbacks {
     pub(super) bind: Vec<FieldCallback>,
     pub(super) update: Vec<FieldCallback>,
     pub(super) unbind: Vec<FieldCallback>,
+    pub(super) post_registration: Option<ServiceCallback>,
+    pub(super) post_unregistration: Option<ServiceCallback>,
 }
 
 /// A component's object.
 pub(super) type Object = Arc<dyn Any + Send + Sync>;
 
+/// A callback about a service.
+pub(super) type ServiceCallback = Box<dyn Fn(Object, ServiceRef) -> CallbackFuture + Send + Sync>;
+
 /// A callback of one field.
-pub(super) type FieldCallback = (
-    &'static str,
-    Box<dyn Fn(Object, ServiceRef) -> CallbackFuture + Send + Sync>,
-);
+pub(super) type FieldCallback = (&'static str, ServiceCallback);
 
 impl ErasedCallbacks {
     pub(super) fn new<C: Component>(callbacks: Callbacks<C>) -> Self {
+        fn service<C: Component>(
+            callback: fn(Arc<C>, ServiceRef) -> CallbackFuture,
+        ) -> ServiceCallback {
+            Box::new(move |object, reference| match object.downcast::<C>() {
+                Ok(component) => callback(component, reference),
+                Err(_) => wrong_object(),
+            })
+        }
         fn field<C: Component>(
             callbacks: Vec<(&'static str, fn(Arc<C>, ServiceRef) -> CallbackFuture)>,
         ) -> Vec<FieldCallback> {
-            let erase =
-                |(name, callback): (&'static str, fn(Arc<C>, ServiceRef) -> CallbackFuture)| {
-                    let erased: Box<dyn Fn(Object, ServiceRef) -> CallbackFuture + Send + Sync> =
-                        Box::new(move |object, reference| match object.downcast::<C>() {
-                            Ok(component) => callback(component, reference),
-                            Err(_) => wrong_object(),
-                        });
-                    (name, erased)
-                };
+            let erase = |(name, callback)| (name, service(callback));
             callbacks.into_iter().map(erase).collect()
         }
         fn whole<C: Component>(
@@ -174,6 +183,8 @@ impl ErasedCallbacks {
             bind: field(callbacks.bind),
             update: field(callbacks.update),
             unbind: field(callbacks.unbind),
+            post_registration: callbacks.post_registration.map(service),
+            post_unregistration: callbacks.post_unregistration.map(service),
         }
     }
 }
@@ -190,7 +201,13 @@ pub(super) async fn run(
     make: impl FnOnce() -> CallbackFuture,
 ) -> Result<(), ComponentError> {
     let guarded = AssertUnwindSafe(async move { make().await }).catch_unwind();
-    match tokio::time::timeout(deadline, guarded).await {
+    let mut guarded = std::pin::pin!(guarded);
+    // Most callbacks do not yield: those cost no timer.
+    let outcome = match futures_util::poll!(guarded.as_mut()) {
+        Poll::Ready(outcome) => Ok(outcome),
+        Poll::Pending => tokio::time::timeout(deadline, guarded).await,
+    };
+    match outcome {
         Ok(Ok(Ok(()))) => Ok(()),
         Ok(Ok(Err(source))) => Err(match source.downcast::<ComponentError>() {
             Ok(error) => *error,

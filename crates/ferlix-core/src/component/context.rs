@@ -32,19 +32,22 @@ impl ComponentContext {
         &self.instance.bundle
     }
 
-    /// The properties of the instance now.
+    /// The properties of the instance now, without the hidden ones.
     #[must_use]
     pub fn properties(&self) -> Arc<Properties> {
         self.instance.seen().properties.clone()
     }
 
-    /// One property of the instance now.
+    /// One property of the instance now, also a hidden one.
     #[must_use]
     pub fn property(&self, key: &str) -> Option<Value> {
-        self.instance.seen().properties.get(key).cloned()
+        let seen = self.instance.seen();
+        let found = seen.properties.get(key).or_else(|| seen.hidden.get(key));
+        found.cloned()
     }
 
-    /// Sets a property of the instance, and of the services that it provides. Fields keep what they were built with.
+    /// Sets a property of the instance, and of the services that it provides unless it is a hidden one. Fields keep what
+    /// they were built with; filters that name the property follow.
     pub fn set_property(&self, key: &str, value: impl Into<Value>) {
         self.instance.set_property(key, value.into());
     }

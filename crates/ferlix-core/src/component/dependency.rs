@@ -1,21 +1,72 @@
 //! [`Dependency`]: which services an injected field may have, and which it has.
 
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::factory::DependencyField;
 use super::instance::{Instance, Work};
 use super::{DependencyKind, Slot};
+use crate::filter::Filter;
 use crate::registry::{ListenerId, ServiceEventKind, ServiceRef, Usage};
 
 /// The state of one injected field.
-#[derive(Default)]
 pub(super) struct Dependency {
+    /// Whether it was started once.
+    pub(super) started: bool,
     listener: Option<ListenerId>,
-    /// Every service that fits, by number.
-    candidates: BTreeMap<u64, ServiceRef>,
+    /// The filter with the properties as they are; what is wrong with it, so that no service fits.
+    pub(super) filter: Result<Option<Filter>, String>,
+    candidates: Candidates,
     /// What the field has, best first.
     pub(super) bound: Vec<Bound>,
+    /// A bound service changed in a way that the slot should know.
+    stale: bool,
+    /// The grace period of this instance.
+    pub(super) grace: Duration,
+    /// When the grace period ends that runs now.
+    away_until: Option<Instant>,
+}
+
+/// The services that fit, kept in order: an event costs the same whatever their number.
+#[derive(Default)]
+struct Candidates {
+    best_first: BTreeMap<(Reverse<i32>, u64), ServiceRef>,
+    /// Under which ranking each stands.
+    rankings: BTreeMap<u64, i32>,
+}
+
+impl Candidates {
+    fn insert(&mut self, reference: &ServiceRef) {
+        let (id, ranking) = (reference.id(), reference.ranking());
+        match self.rankings.insert(id, ranking) {
+            Some(before) if before == ranking => return,
+            Some(before) => {
+                self.best_first.remove(&(Reverse(before), id));
+            }
+            None => {}
+        }
+        self.best_first
+            .insert((Reverse(ranking), id), reference.clone());
+    }
+
+    fn remove(&mut self, id: u64) {
+        if let Some(ranking) = self.rankings.remove(&id) {
+            self.best_first.remove(&(Reverse(ranking), id));
+        }
+    }
+
+    fn contains(&self, id: u64) -> bool {
+        self.rankings.contains_key(&id)
+    }
+
+    fn clear(&mut self) {
+        self.best_first.clear();
+        self.rankings.clear();
+    }
 }
 
 /// A service that a field has.
@@ -25,13 +76,34 @@ pub(super) struct Bound {
 }
 
 impl Bound {
-    pub(super) fn new(reference: ServiceRef, bundle_id: u64) -> Self {
+    fn new(reference: ServiceRef, bundle_id: u64) -> Self {
         let _usage = reference.hold_use(bundle_id);
         Self { reference, _usage }
     }
 }
 
 impl Dependency {
+    pub(super) fn new(grace: Duration) -> Self {
+        Self {
+            started: false,
+            listener: None,
+            filter: Ok(None),
+            candidates: Candidates::default(),
+            bound: Vec::new(),
+            stale: false,
+            grace,
+            away_until: None,
+        }
+    }
+
+    /// An empty slot for the field, with the grace period of this instance.
+    pub(super) fn slot(&self, field: &DependencyField) -> Box<dyn Slot> {
+        if field.kind == DependencyKind::Temporal && self.grace != field.injection.grace {
+            return (field.slot)(&field.injection.clone().grace(self.grace));
+        }
+        (field.slot)(&field.injection)
+    }
+
     /// Listens for services, then takes in those that are there. What comes in between is seen twice, which does no harm.
     pub(super) fn start(
         &mut self,
@@ -39,6 +111,14 @@ impl Dependency {
         field: &DependencyField,
         instance: &Arc<Instance>,
     ) {
+        self.started = true;
+        let filter = match &self.filter {
+            Ok(filter) => filter.clone(),
+            Err(reason) => {
+                tracing::warn!(component = %instance.name, field = field.injection.field, "no service fits: {reason}");
+                return;
+            }
+        };
         let weak: Weak<Instance> = Arc::downgrade(instance);
         let listener = move |event: &crate::registry::ServiceEvent| {
             let Some(instance) = weak.upgrade() else {
@@ -58,24 +138,24 @@ impl Dependency {
         };
         let added = instance.bundle.add_service_listener(
             Some(field.specification),
-            field.filter.clone(),
+            filter.clone(),
             listener,
         );
         match added {
             Ok(listener) => self.listener = Some(listener),
             Err(error) => {
-                tracing::error!(component = %instance.name, field = field.name, %error, "the field cannot be injected");
+                tracing::error!(component = %instance.name, field = field.injection.field, %error, "the field cannot be injected");
             }
         }
         for reference in instance
             .bundle
-            .references(Some(field.specification), field.filter.as_ref())
+            .references(Some(field.specification), filter.as_ref())
         {
             self.refresh(field, &reference);
         }
     }
 
-    /// Stops listening and forgets everything.
+    /// Stops listening and forgets everything but what is bound.
     pub(super) fn stop(&mut self, instance: &Instance) {
         if let Some(listener) = self.listener.take() {
             instance.bundle.remove_listener(listener);
@@ -85,15 +165,18 @@ impl Dependency {
 
     /// Looks at one service as it is now, whatever the event said that brought it here.
     pub(super) fn refresh(&mut self, field: &DependencyField, reference: &ServiceRef) {
-        let matches = field
-            .filter
-            .as_ref()
-            .is_none_or(|filter| filter.matches(&reference.properties()));
-        if reference.is_registered() && matches && (field.accepts)(reference) {
-            self.candidates.insert(reference.id(), reference.clone());
+        let matches = match &self.filter {
+            Ok(Some(filter)) => filter.matches(&reference.properties()),
+            Ok(None) => true,
+            Err(_) => false,
+        };
+        if reference.is_registered() && matches && field.accepts(reference) {
+            self.candidates.insert(reference);
         } else {
-            self.candidates.remove(&reference.id());
+            self.candidates.remove(reference.id());
         }
+        // The key of a map may have changed.
+        self.stale |= matches!(field.kind, DependencyKind::Map | DependencyKind::MultiMap);
     }
 
     /// What the field should have now, best first; `None` when it cannot be satisfied.
@@ -102,29 +185,59 @@ impl Dependency {
             self.bound
                 .first()
                 .map(|bound| &bound.reference)
-                .filter(|one| self.candidates.contains_key(&one.id()))
+                .filter(|one| self.candidates.contains(one.id()))
         };
-        let best = || self.candidates.values().min();
         match field.kind {
-            DependencyKind::Fixed => kept().or_else(best).map(|one| vec![one.clone()]),
-            DependencyKind::Best => best().map(|one| vec![one.clone()]),
-            DependencyKind::Optional => Some(kept().or_else(best).into_iter().cloned().collect()),
-            DependencyKind::Many => {
-                (self.candidates.len() >= field.minimum).then(|| self.candidates())
+            DependencyKind::Fixed => kept()
+                .or_else(|| self.best(field))
+                .map(|one| vec![one.clone()]),
+            DependencyKind::Best => self.best(field).map(|one| vec![one.clone()]),
+            DependencyKind::Optional => Some(
+                kept()
+                    .or_else(|| self.best(field))
+                    .into_iter()
+                    .cloned()
+                    .collect(),
+            ),
+            DependencyKind::Temporal => match kept().or_else(|| self.best(field)) {
+                Some(one) => Some(vec![one.clone()]),
+                None => self
+                    .away_until
+                    .is_some_and(|until| Instant::now() < until)
+                    .then(Vec::new),
+            },
+            DependencyKind::Many
+            | DependencyKind::Broadcast
+            | DependencyKind::Map
+            | DependencyKind::MultiMap => {
+                let selected = (field.select)(self.candidates(field), &field.injection);
+                (selected.len() >= field.injection.minimum).then_some(selected)
             }
         }
     }
 
+    fn best(&self, field: &DependencyField) -> Option<&ServiceRef> {
+        let mut all = self.candidates.best_first.values();
+        match field.injection.order {
+            None => all.next(),
+            // Of equal ones `min_by` takes the first, which is the better ranked.
+            Some(order) => all.min_by(|one, other| order(one, other)),
+        }
+    }
+
     /// Every service that fits, best first.
-    pub(super) fn candidates(&self) -> Vec<ServiceRef> {
-        let mut all: Vec<ServiceRef> = self.candidates.values().cloned().collect();
-        all.sort();
+    pub(super) fn candidates(&self, field: &DependencyField) -> Vec<ServiceRef> {
+        let mut all: Vec<ServiceRef> = self.candidates.best_first.values().cloned().collect();
+        if let Some(order) = field.injection.order {
+            all.sort_by(order);
+        }
         all
     }
 
     /// Whether the field has exactly these, in this order.
     pub(super) fn has(&self, wanted: &[ServiceRef]) -> bool {
-        self.bound.len() == wanted.len()
+        !self.stale
+            && self.bound.len() == wanted.len()
             && self
                 .bound
                 .iter()
@@ -140,7 +253,14 @@ impl Dependency {
         bundle_id: u64,
     ) -> (Vec<ServiceRef>, Vec<Bound>) {
         slot.assign(wanted);
-        let mut old: BTreeMap<u64, Bound> = std::mem::take(&mut self.bound)
+        self.stale = false;
+        let before = std::mem::take(&mut self.bound);
+        if before.is_empty() {
+            let bind = |reference: &ServiceRef| Bound::new(reference.clone(), bundle_id);
+            self.bound = wanted.iter().map(bind).collect();
+            return (wanted.to_vec(), Vec::new());
+        }
+        let mut old: HashMap<u64, Bound> = before
             .into_iter()
             .map(|bound| (bound.reference.id(), bound))
             .collect();
@@ -152,6 +272,31 @@ impl Dependency {
                     Bound::new(reference.clone(), bundle_id)
                 }));
         }
-        (added, old.into_values().collect())
+        let mut removed: Vec<Bound> = old.into_values().collect();
+        removed.sort_unstable_by_key(|bound| bound.reference.id());
+        (added, removed)
+    }
+
+    /// Begins the grace period of a temporal field whose service went with none in its place, or ends it when one came.
+    /// Returns when the one that begins now ends.
+    pub(super) fn watch_absence(&mut self, kind: DependencyKind) -> Option<Instant> {
+        if kind != DependencyKind::Temporal {
+            return None;
+        }
+        if !self.candidates.best_first.is_empty() {
+            self.away_until = None;
+            return None;
+        }
+        if self.away_until.is_some() || self.bound.is_empty() {
+            return None;
+        }
+        self.away_until = Some(Instant::now() + self.grace);
+        self.away_until
+    }
+
+    /// What a field has no more when its object goes.
+    pub(super) fn release(&mut self) -> Vec<Bound> {
+        self.away_until = None;
+        std::mem::take(&mut self.bound)
     }
 }

@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use super::callback::{ErasedCallbacks, Object};
 use super::{
-    Callbacks, ComponentError, Configured, DependencyKind, Fields, Inject, RetryPolicy, Slot,
+    Callbacks, ComponentError, Condition, Configured, DependencyKind, Fields, Inject, Injection,
+    RetryPolicy, Slot, condition,
 };
-use crate::filter::{Filter, FilterError};
+use crate::filter::Filter;
 use crate::property::{Properties, Value};
 use crate::registry::{ServiceObject, ServiceRef};
 use crate::service::Service;
@@ -54,12 +55,16 @@ pub struct ComponentFactory {
     pub(super) defaults: Properties,
     pub(super) values: Vec<ValueField>,
     pub(super) dependencies: Vec<DependencyField>,
-    pub(super) provides: Vec<ProvidedInterface>,
+    /// What an instance offers: each service is a registration of its own.
+    pub(super) services: Vec<Vec<ProvidedInterface>>,
+    pub(super) switches: Vec<SwitchField>,
+    pub(super) hidden: Vec<&'static str>,
+    pub(super) singleton: bool,
     pub(super) build: fn(&mut Fields) -> Result<Object, ComponentError>,
     pub(super) callbacks: ErasedCallbacks,
     pub(super) retry: RetryPolicy,
     /// What is wrong with the declaration itself: a filter that does not parse.
-    pub(super) problem: Option<(&'static str, FilterError)>,
+    pub(super) problem: Option<String>,
 }
 
 /// A property field.
@@ -70,15 +75,30 @@ pub(super) struct ValueField {
 
 /// An injected field.
 pub(super) struct DependencyField {
-    pub(super) name: &'static str,
+    pub(super) injection: Injection,
     pub(super) specification: &'static str,
     pub(super) interface: (TypeId, &'static str),
     pub(super) kind: DependencyKind,
-    pub(super) filter: Option<Filter>,
-    pub(super) minimum: usize,
-    pub(super) slot: fn() -> Box<dyn Slot>,
+    pub(super) slot: fn(&Injection) -> Box<dyn Slot>,
+    pub(super) select: fn(Vec<ServiceRef>, &Injection) -> Vec<ServiceRef>,
     /// Whether the service is registered as the very trait of the field.
-    pub(super) accepts: fn(&ServiceRef) -> bool,
+    typed: fn(&ServiceRef) -> bool,
+}
+
+impl DependencyField {
+    /// Whether the service is of every type that is asked for.
+    pub(super) fn accepts(&self, reference: &ServiceRef) -> bool {
+        let also = &self.injection.also;
+        (self.typed)(reference) && also.iter().all(|also| (also.accepts)(reference))
+    }
+}
+
+/// A field that turns services on and off.
+pub(super) struct SwitchField {
+    pub(super) name: &'static str,
+    /// Which service; all of them when there is none.
+    pub(super) specification: Option<&'static str>,
+    pub(super) on: bool,
 }
 
 /// A provided interface.
@@ -99,7 +119,10 @@ impl ComponentFactory {
             defaults: Properties::new(),
             values: Vec::new(),
             dependencies: Vec::new(),
-            provides: Vec::new(),
+            services: Vec::new(),
+            switches: Vec::new(),
+            hidden: Vec::new(),
+            singleton: false,
             build: |fields| C::build(fields).map(|component| Arc::new(component) as Object),
             callbacks: ErasedCallbacks::new(Callbacks::<C>::default()),
             retry: RetryPolicy::default(),
@@ -134,34 +157,55 @@ impl ComponentFactory {
         self
     }
 
-    /// An injected field of type `F`, with a filter on the services (empty: none) and, for `Many`, how many are required at
-    /// least. A filter that does not parse is reported when the factory is registered.
-    pub fn inject<F: Inject>(mut self, field: &'static str, filter: &str, minimum: usize) -> Self {
-        let filter = match filter {
-            "" => None,
-            text => Filter::parse(text)
-                .map_err(|error| self.problem = Some((field, error)))
-                .ok(),
-        };
+    /// A property field that is never shown and never becomes a property of a service; its default.
+    pub fn hidden<F: Configured>(mut self, key: &'static str, default: Option<Value>) -> Self {
+        self.hidden.push(key);
+        self.value::<F>(key, default)
+    }
+
+    /// An injected field of type `F`, with a filter on the services (empty: none) and, for one that holds several, how many
+    /// are required at least. A filter that does not parse is reported when the factory is registered.
+    pub fn inject<F: Inject>(self, field: &'static str, filter: &str, minimum: usize) -> Self {
+        self.injected::<F>(Injection::new(field).filter(filter).minimum(minimum))
+    }
+
+    /// An injected field of type `F`, with all that can be said of it.
+    pub fn injected<F: Inject>(mut self, injection: Injection) -> Self {
+        let field = injection.field;
+        if let Some(error) = &injection.problem {
+            self.problem = Some(format!(
+                "the filter of field {field} does not parse: {error}"
+            ));
+        }
+        let is_map = matches!(F::KIND, DependencyKind::Map | DependencyKind::MultiMap);
+        if is_map && injection.key.is_empty() {
+            self.problem = Some(format!("the field {field} is a map and needs a key"));
+        }
         self.dependencies.push(DependencyField {
-            name: field,
+            injection,
             specification: F::Interface::interface().name,
             interface: interface_of::<F::Interface>(),
             kind: F::KIND,
-            filter,
-            minimum,
             slot: F::slot,
-            accepts: |reference| reference.typed::<F::Interface>().is_some(),
+            select: F::select,
+            typed: |reference| reference.typed::<F::Interface>().is_some(),
         });
         self
     }
 
-    /// An interface that the component offers while it is valid; `cast` makes the object that interface.
+    /// A [`Condition`] that an instance waits for, by its name.
+    pub fn condition(self, name: &'static str) -> Self {
+        let filter = Filter::equal(condition::CONDITION_ID, name).to_string();
+        self.inject::<Arc<Condition>>(name, &filter, 0)
+    }
+
+    /// An interface that the component offers while it is valid; `cast` makes the object that interface. All interfaces are
+    /// those of one service, up to [`ComponentFactory::next_service`].
     pub fn provides<C: Component, T: ?Sized + Service>(
         mut self,
         cast: fn(Arc<C>) -> Arc<T>,
     ) -> Self {
-        self.provides.push(ProvidedInterface {
+        let provided = ProvidedInterface {
             specification: T::interface().name,
             interface: interface_of::<T>(),
             add: Box::new(move |object, service| {
@@ -171,7 +215,40 @@ impl ComponentFactory {
                     Some(service) => service.and(face),
                 })
             }),
+        };
+        match self.services.last_mut() {
+            Some(service) => service.push(provided),
+            None => self.services.push(vec![provided]),
+        }
+        self
+    }
+
+    /// What is provided next is another service: a registration of its own.
+    pub fn next_service(mut self) -> Self {
+        if self.services.last().is_some_and(|last| !last.is_empty()) {
+            self.services.push(Vec::new());
+        }
+        self
+    }
+
+    /// A [`Switch`](super::Switch) field for the service of a specification (or for all), and whether it is on at first.
+    pub fn switch(
+        mut self,
+        field: &'static str,
+        specification: Option<&'static str>,
+        on: bool,
+    ) -> Self {
+        self.switches.push(SwitchField {
+            name: field,
+            specification,
+            on,
         });
+        self
+    }
+
+    /// At most one instance at a time.
+    pub fn singleton(mut self) -> Self {
+        self.singleton = true;
         self
     }
 
@@ -189,18 +266,53 @@ impl ComponentFactory {
 
     /// The service interfaces that the component names: name, type, and type for messages.
     pub(crate) fn interfaces(&self) -> Vec<(&'static str, TypeId, &'static str)> {
-        let injected = self
-            .dependencies
-            .iter()
-            .map(|field| (field.specification, field.interface));
+        let injected = self.dependencies.iter().flat_map(|field| {
+            let also = field.injection.also.iter();
+            std::iter::once((field.specification, field.interface))
+                .chain(also.map(|also| (also.specification, also.interface)))
+        });
         let provided = self
-            .provides
-            .iter()
+            .provided()
             .map(|provided| (provided.specification, provided.interface));
         injected
             .chain(provided)
             .map(|(name, (id, type_name))| (name, id, type_name))
             .collect()
+    }
+
+    /// All provided interfaces.
+    pub(super) fn provided(&self) -> impl Iterator<Item = &ProvidedInterface> {
+        self.services.iter().flatten()
+    }
+
+    /// What is wrong with the declaration, so that the factory is of no use.
+    pub(super) fn problem(&self) -> Option<String> {
+        let provides = |name: &str| self.provided().any(|one| one.specification == name);
+        let stray = self
+            .switches
+            .iter()
+            .find(|switch| switch.specification.is_some_and(|name| !provides(name)));
+        let stray = stray.map(|switch| {
+            let service = switch.specification.unwrap_or_default();
+            format!(
+                "the switch {} is for {service}, which is not provided",
+                switch.name
+            )
+        });
+        self.problem.clone().or(stray)
+    }
+
+    /// Whether a filter names properties of the component.
+    pub(super) fn has_variable_filters(&self) -> bool {
+        let mut fields = self.dependencies.iter();
+        fields.any(|field| field.injection.filter.is_variable())
+    }
+
+    /// Whether a property is never shown.
+    pub(super) fn is_hidden(&self, key: &str) -> bool {
+        self.hidden
+            .iter()
+            .any(|hidden| hidden.eq_ignore_ascii_case(key))
     }
 
     /// Whether a property belongs to a plain field, so that a change of it builds the object anew.

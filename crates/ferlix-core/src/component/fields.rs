@@ -1,10 +1,10 @@
 //! [`Fields`]: what a component is built from, and the types that a property field may have.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use super::{ComponentError, Inject, Live, Slot};
+use super::instance::Instance;
+use super::{ComponentError, Inject, Live, Slot, Switch};
 use crate::property::{FromValue, Properties, Value, ValueError};
 
 /// The type of a `#[property]` field: a plain value (the instance is built anew when it changes) or [`Live`] (in place).
@@ -56,7 +56,10 @@ impl<V: FromValue + Send + Sync + 'static> Configured for Live<V> {
 
 /// What a component object is built from: injected services by field, properties by key.
 pub struct Fields {
-    pub(super) slots: BTreeMap<&'static str, Box<dyn Slot>>,
+    pub(super) instance: Arc<Instance>,
+    /// In the order of the factory's fields.
+    pub(super) slots: Vec<Box<dyn Slot>>,
+    pub(super) switches: Vec<Switch>,
     pub(super) properties: Arc<Properties>,
     pub(super) followers: Vec<(&'static str, Follower)>,
 }
@@ -67,8 +70,10 @@ impl Fields {
     /// # Errors
     /// [`ComponentError::UnknownField`] when the factory declares no such field of that type.
     pub fn injected<F: Inject>(&self, field: &str) -> Result<F, ComponentError> {
-        let slot = self.slots.get(field);
-        slot.and_then(|slot| F::from_slot(slot.as_ref()))
+        let fields = self.instance.factory.dependencies.iter().zip(&self.slots);
+        fields
+            .filter(|(declared, _)| declared.injection.field == field)
+            .find_map(|(_, slot)| F::from_slot(slot.as_ref()))
             .ok_or_else(|| ComponentError::UnknownField {
                 field: field.to_owned(),
                 wanted: std::any::type_name::<F>(),
@@ -99,7 +104,22 @@ impl Fields {
         Ok(field)
     }
 
-    /// All properties of the instance.
+    /// The value of a switch field.
+    ///
+    /// # Errors
+    /// [`ComponentError::UnknownField`] when the factory declares no such switch.
+    pub fn switch(&self, field: &str) -> Result<Switch, ComponentError> {
+        let mut switches = self.instance.factory.switches.iter().zip(&self.switches);
+        let found = switches.find(|(declared, _)| declared.name == field);
+        found
+            .map(|(_, switch)| switch.clone())
+            .ok_or_else(|| ComponentError::UnknownField {
+                field: field.to_owned(),
+                wanted: "Switch",
+            })
+    }
+
+    /// All properties of the instance, the hidden ones too.
     #[must_use]
     pub fn properties(&self) -> &Properties {
         &self.properties
@@ -109,8 +129,7 @@ impl Fields {
 impl fmt::Debug for Fields {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Fields")
-            .field("injected", &self.slots.keys())
-            .field("properties", &self.properties)
-            .finish()
+            .field("instance", &self.instance.name)
+            .finish_non_exhaustive()
     }
 }

@@ -10,6 +10,7 @@ use std::sync::{Arc, OnceLock};
 use arc_swap::{ArcSwap, ArcSwapOption, Guard};
 
 use super::inject::{DependencyKind, Inject, Slot};
+use super::injection::Injection;
 use crate::registry::ServiceRef;
 use crate::service::Service;
 
@@ -64,7 +65,7 @@ impl<T: ?Sized + Service> Inject for Best<T> {
 
     const KIND: DependencyKind = DependencyKind::Best;
 
-    fn slot() -> Box<dyn Slot> {
+    fn slot(_: &Injection) -> Box<dyn Slot> {
         Box::new(BestSlot::<T>(OnceLock::new()))
     }
 
@@ -105,7 +106,7 @@ impl<T: ?Sized + Service> Inject for Opt<T> {
 
     const KIND: DependencyKind = DependencyKind::Optional;
 
-    fn slot() -> Box<dyn Slot> {
+    fn slot(_: &Injection) -> Box<dyn Slot> {
         Box::new(Self(Arc::default()))
     }
 
@@ -153,7 +154,7 @@ impl<T: ?Sized + Service> Inject for Many<T> {
 
     const KIND: DependencyKind = DependencyKind::Many;
 
-    fn slot() -> Box<dyn Slot> {
+    fn slot(_: &Injection) -> Box<dyn Slot> {
         Box::new(Self(Arc::default()))
     }
 

@@ -29,6 +29,8 @@ pub struct FactoryDetails {
     pub properties: Properties,
     /// The specifications that an instance provides.
     pub provides: Vec<&'static str>,
+    /// Whether there is at most one instance.
+    pub singleton: bool,
     /// What an instance requires.
     pub requirements: Vec<RequirementDetails>,
 }
@@ -41,7 +43,7 @@ pub struct RequirementDetails {
     pub field: &'static str,
     /// The specification.
     pub specification: &'static str,
-    /// The filter.
+    /// The filter: of an instance the one in force, of a factory the declared one, unless it names properties.
     pub filter: Option<Filter>,
     /// The policy.
     pub kind: DependencyKind,
@@ -49,6 +51,12 @@ pub struct RequirementDetails {
     pub optional: bool,
     /// Whether it holds several services.
     pub aggregate: bool,
+    /// How many it needs at least.
+    pub minimum: usize,
+    /// The property by which a map finds its services; empty for other fields.
+    pub key: &'static str,
+    /// The specifications that a service must have besides.
+    pub also: Vec<&'static str>,
 }
 
 /// One instance, in a line.
@@ -79,8 +87,10 @@ pub struct InstanceDetails {
     pub state: ComponentState,
     /// Why it is ERRONEOUS.
     pub cause: Option<Arc<ComponentError>>,
-    /// The service that it provides.
+    /// The service that it provides; the first of several.
     pub service: Option<ServiceRef>,
+    /// Every service that it provides now.
+    pub services: Vec<ServiceRef>,
     /// Its injected fields.
     pub dependencies: Vec<DependencyDetails>,
     /// Its properties.
@@ -97,6 +107,22 @@ pub struct DependencyDetails {
     pub bindings: Vec<ServiceRef>,
     /// Whether these are enough.
     pub satisfied: bool,
+    /// Why no service can fit, if that is so: its filter names a property that is not set, or does not parse.
+    pub problem: Option<String>,
+}
+
+/// An instance that is made whenever its factory is there.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct WaitingInfo {
+    /// The name of the instance.
+    pub name: Arc<str>,
+    /// The name of the factory.
+    pub factory: String,
+    /// Its properties.
+    pub properties: Properties,
+    /// Whether there is an instance of that name now.
+    pub instantiated: bool,
 }
 
 impl InstanceDetails {
@@ -105,5 +131,20 @@ impl InstanceDetails {
     pub fn missing(&self) -> Vec<&'static str> {
         let unmet = self.dependencies.iter().filter(|one| !one.satisfied);
         unmet.map(|one| one.requirement.specification).collect()
+    }
+
+    /// What the instance waits for, for people: the specification, with the filter if there is one, or what is wrong with it.
+    #[must_use]
+    pub fn waits_for(&self) -> Vec<String> {
+        let unmet = self.dependencies.iter().filter(|one| !one.satisfied);
+        let text = |one: &DependencyDetails| {
+            let specification = one.requirement.specification;
+            match (&one.problem, &one.requirement.filter) {
+                (Some(problem), _) => format!("{specification}: {problem}"),
+                (None, Some(filter)) => format!("{specification} {filter}"),
+                (None, None) => specification.to_owned(),
+            }
+        };
+        unmet.map(text).collect()
     }
 }

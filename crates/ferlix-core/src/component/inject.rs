@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::sync::{Arc, OnceLock};
 
+use super::Injection;
 use crate::registry::ServiceRef;
 use crate::service::Service;
 
@@ -18,6 +19,25 @@ pub enum DependencyKind {
     Optional,
     /// All services, in ranking order, in place: `Many<dyn T>`.
     Many,
+    /// All services, to be called together, in place: `Broadcast<dyn T>`.
+    Broadcast,
+    /// The best service for each value of a property, in place: `Map<K, dyn T>`.
+    Map,
+    /// All services by the value of a property, in place: `MultiMap<K, dyn T>`.
+    MultiMap,
+    /// One service, required, with a grace period in which another may take its place: `Temporal<dyn T>`.
+    Temporal,
+}
+
+impl DependencyKind {
+    /// Whether a field of this kind holds several services.
+    #[must_use]
+    pub fn is_aggregate(self) -> bool {
+        matches!(
+            self,
+            Self::Many | Self::Broadcast | Self::Map | Self::MultiMap
+        )
+    }
 }
 
 /// Holds what is injected into one field; the component model assigns, the field reads.
@@ -30,7 +50,7 @@ pub trait Slot: Any + Send + Sync {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be injected",
     label = "not a kind of injected field",
-    note = "write Arc<dyn T> (required, fixed), Best<dyn T> (required, follows the ranking), Opt<dyn T> (may be absent) or Many<dyn T> (all), where dyn T is a service interface"
+    note = "write Arc<dyn T> (required, fixed), Best<dyn T> (required, follows the ranking), Opt<dyn T> (may be absent), Many<dyn T> (all), Broadcast<dyn T> (all, called together), Map<K, dyn T> (by a property) or Temporal<dyn T> (may be away for a while), where dyn T is a service interface"
 )]
 pub trait Inject: Sized + Send + Sync + 'static {
     /// The service interface.
@@ -40,7 +60,12 @@ pub trait Inject: Sized + Send + Sync + 'static {
     const KIND: DependencyKind;
 
     /// An empty slot.
-    fn slot() -> Box<dyn Slot>;
+    fn slot(injection: &Injection) -> Box<dyn Slot>;
+
+    /// Which of the services that fit the field takes; they come and go best first. All of them, unless it says otherwise.
+    fn select(services: Vec<ServiceRef>, _: &Injection) -> Vec<ServiceRef> {
+        services
+    }
 
     /// The field's value from its slot, after the first assignment.
     fn from_slot(slot: &dyn Slot) -> Option<Self>;
@@ -62,7 +87,7 @@ impl<T: ?Sized + Service> Inject for Arc<T> {
 
     const KIND: DependencyKind = DependencyKind::Fixed;
 
-    fn slot() -> Box<dyn Slot> {
+    fn slot(_: &Injection) -> Box<dyn Slot> {
         Box::new(Fixed::<T>(OnceLock::new()))
     }
 

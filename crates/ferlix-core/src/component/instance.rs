@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
+use super::event::{ComponentEvent, ComponentEventKind, ComponentListeners};
 use super::factory::ComponentFactory;
 use super::transition::Core;
 use super::{ComponentError, schedule};
+use crate::filter::Filter;
 use crate::framework::{Activity, ActivityGuard, BundleContext};
 use crate::property::{Properties, Value};
 use crate::registry::{Hold, ServiceRef, ServiceRegistration};
@@ -43,14 +45,20 @@ impl fmt::Display for ComponentState {
     }
 }
 
+/// What all instances of a framework share.
+pub(super) struct Shared {
+    pub(super) activity: Activity,
+    pub(super) callback_timeout: Duration,
+    pub(super) listeners: Arc<ComponentListeners>,
+}
+
 /// One component instance.
 pub(super) struct Instance {
     pub(super) id: u64,
     pub(super) name: Arc<str>,
     pub(super) factory: Arc<ComponentFactory>,
     pub(super) bundle: BundleContext,
-    pub(super) callback_timeout: Duration,
-    activity: Activity,
+    pub(super) shared: Arc<Shared>,
     inbox: Mutex<Inbox>,
     /// What only the driver works on; taken out while it runs.
     core: Mutex<Option<Core>>,
@@ -74,8 +82,16 @@ pub(super) enum Work {
         modified: bool,
         hold: Option<Hold>,
     },
-    /// Take over these properties.
-    Reconfigure(Properties, Done),
+    /// Take over these properties, over those that were given before or in place of them.
+    Reconfigure {
+        properties: Properties,
+        replace: bool,
+        done: Done,
+    },
+    /// Look whether something has become possible or impossible: a property changed, a grace period ended.
+    Evaluate,
+    /// Look at the switches of the services.
+    Publish,
     /// Try again, with these properties.
     Retry(Properties, Done),
     /// End.
@@ -90,13 +106,19 @@ pub(super) type Done = Option<oneshot::Sender<()>>;
 pub(super) struct Seen {
     pub(super) state: ComponentState,
     pub(super) cause: Option<Arc<ComponentError>>,
-    /// What it was configured with, and over it what it set itself.
+    /// What it was configured with, and over it what it set itself; without what is hidden.
     pub(super) properties: Arc<Properties>,
-    /// What it was configured with alone.
+    /// What is never shown.
+    pub(super) hidden: Arc<Properties>,
+    /// What it was configured with alone, the hidden properties too.
     pub(super) configured: Arc<Properties>,
-    pub(super) registration: Option<ServiceRegistration>,
+    /// What was given to this instance, for when it is made anew.
+    pub(super) given: Arc<Properties>,
+    pub(super) registrations: Vec<ServiceRegistration>,
     /// For each dependency, what it has and whether that is enough.
     pub(super) bindings: Vec<(Vec<ServiceRef>, bool)>,
+    /// The filters in force, where they are not the declared ones.
+    pub(super) filters: Vec<(usize, Result<Option<Filter>, String>)>,
 }
 
 impl Instance {
@@ -105,12 +127,12 @@ impl Instance {
         name: Arc<str>,
         factory: Arc<ComponentFactory>,
         bundle: BundleContext,
-        activity: Activity,
-        callback_timeout: Duration,
+        shared: Arc<Shared>,
         given: Properties,
     ) -> Self {
-        let core = Core::new(&factory, given);
+        let core = Core::new(&factory);
         let seen = Seen {
+            given: Arc::new(given),
             bindings: vec![(Vec::new(), false); factory.dependencies.len()],
             ..Seen::default()
         };
@@ -119,8 +141,7 @@ impl Instance {
             name,
             factory,
             bundle,
-            callback_timeout,
-            activity,
+            shared,
             inbox: Mutex::default(),
             core: Mutex::new(Some(core)),
             seen: Mutex::new(seen),
@@ -140,7 +161,7 @@ impl Instance {
             if inbox.driver.is_some() {
                 return;
             }
-            inbox.driver = Some(self.activity.begin());
+            inbox.driver = Some(self.shared.activity.begin());
         }
         schedule::run(Arc::clone(self));
     }
@@ -186,19 +207,43 @@ impl Instance {
         *self.core.lock().unwrap_or_else(PoisonError::into_inner) = Some(core);
     }
 
-    /// Sets one property, here and on the provided service.
-    pub(super) fn set_property(&self, key: &str, value: Value) {
-        let registration = {
+    /// Sets one property, here and on the provided services.
+    pub(super) fn set_property(self: &Arc<Self>, key: &str, value: Value) {
+        let registrations = {
             let mut seen = self.seen();
-            let mut properties = Properties::clone(&seen.properties);
-            properties.insert(key, value.clone());
-            seen.properties = Arc::new(properties);
-            seen.registration.clone()
+            let hidden = self.factory.is_hidden(key);
+            let shown = if hidden {
+                &mut seen.hidden
+            } else {
+                &mut seen.properties
+            };
+            Arc::make_mut(shown).insert(key, value.clone());
+            if hidden {
+                Vec::new()
+            } else {
+                seen.registrations.clone()
+            }
         };
-        if let Some(registration) = registration {
+        let properties = Properties::from([(key, value)]);
+        for registration in registrations {
             // A service that is on its way out needs no property any more.
-            let _ = registration.set_properties(&Properties::from([(key, value)]));
+            let _ = registration.set_properties(&properties);
         }
+        if self.factory.has_variable_filters()
+            || self.seen().given.contains(super::REQUIRES_FILTERS)
+        {
+            self.enqueue(Work::Evaluate);
+        }
+    }
+
+    /// Tells the listeners what happened.
+    pub(super) fn fire(&self, kind: ComponentEventKind) {
+        self.shared.listeners.notify(|| ComponentEvent {
+            kind,
+            factory: self.factory.name,
+            instance: Some(Arc::clone(&self.name)),
+            bundle_id: self.bundle.bundle().id(),
+        });
     }
 
     fn inbox(&self) -> MutexGuard<'_, Inbox> {

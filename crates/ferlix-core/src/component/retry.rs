@@ -10,6 +10,8 @@ pub enum RetryPolicy {
     /// After 100 ms, then twice as long each time up to 30 s, with up to a quarter of jitter.
     #[default]
     BackOff,
+    /// After the same time each time.
+    Fixed(Duration),
     /// Only by `retry`.
     Off,
 }
@@ -26,6 +28,7 @@ impl RetryPolicy {
     pub(super) fn pause(self, name: &str, attempt: u32) -> Option<Duration> {
         match self {
             Self::Off => None,
+            Self::Fixed(pause) => Some(pause),
             Self::BackOff => {
                 let base = FIRST
                     .saturating_mul(1 << attempt.saturating_sub(1).min(12))
@@ -50,5 +53,7 @@ mod tests {
         assert!(pause(4) > pause(1) * 4);
         assert!(pause(60) <= CAP && pause(60) >= CAP * 3 / 4);
         assert_eq!(RetryPolicy::Off.pause("name", 1), None);
+        let fixed = RetryPolicy::Fixed(CAP * 2);
+        assert_eq!(fixed.pause("name", 60), Some(CAP * 2));
     }
 }

@@ -1,26 +1,31 @@
 //! The transitions of one instance: bind, validate, publish, and the way back.
+//!
+//! Everything here runs in the driver of the instance, one piece of work after the other. `configuration.rs` has what
+//! properties and filters do, `publication.rs` what becomes of the services.
 
-use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::callback::{self, FieldCallback, Object, panic_text};
+use super::configuration::{configure, reconfigure, refilter};
 use super::dependency::{Bound, Dependency};
 use super::factory::ComponentFactory;
 use super::fields::Follower;
 use super::instance::{Instance, Work};
-use super::{ComponentContext, ComponentError, ComponentState, DependencyKind, Fields, Slot};
-use crate::property::{Properties, keys};
+use super::publication::{publish, withdraw};
+use super::{
+    ComponentContext, ComponentError, ComponentEventKind, ComponentState, DependencyKind, Fields,
+    Slot, Switch,
+};
+use crate::property::Properties;
 use crate::registry::{Departure, ORIGINS, ServiceRef, ServiceRegistration};
 
 /// What the driver of an instance works on.
 pub(super) struct Core {
-    dependencies: Vec<Dependency>,
-    /// The properties that were given to this instance.
-    given: Properties,
-    built: Option<Built>,
-    started: bool,
-    killed: bool,
+    pub(super) dependencies: Vec<Dependency>,
+    pub(super) built: Option<Built>,
+    pub(super) started: bool,
+    pub(super) killed: bool,
     /// Failures in a row.
     failures: u32,
     /// What the last failure was, to say each once.
@@ -28,22 +33,24 @@ pub(super) struct Core {
 }
 
 /// The object and what hangs on it.
-struct Built {
-    object: Object,
-    slots: BTreeMap<&'static str, Box<dyn Slot>>,
-    followers: Vec<(&'static str, Follower)>,
-    registration: Option<ServiceRegistration>,
+pub(super) struct Built {
+    pub(super) object: Object,
+    /// In the order of the fields.
+    slots: Vec<Box<dyn Slot>>,
+    pub(super) followers: Vec<(&'static str, Follower)>,
+    pub(super) switches: Vec<Switch>,
+    /// In the order of the factory's services.
+    pub(super) registrations: Vec<Option<ServiceRegistration>>,
 }
 
 impl Core {
-    pub(super) fn new(factory: &ComponentFactory, given: Properties) -> Self {
+    pub(super) fn new(factory: &ComponentFactory) -> Self {
         Self {
             dependencies: factory
                 .dependencies
                 .iter()
-                .map(|_| Dependency::default())
+                .map(|field| Dependency::new(field.injection.grace))
                 .collect(),
-            given,
             built: None,
             started: false,
             killed: false,
@@ -84,16 +91,10 @@ pub(super) async fn drive(instance: Arc<Instance>) {
 async fn process(instance: &Arc<Instance>, core: &mut Core, work: Work) {
     let done = match work {
         Work::Start(done) => {
-            for (index, (dependency, field)) in core
-                .dependencies
-                .iter_mut()
-                .zip(&instance.factory.dependencies)
-                .enumerate()
-            {
-                dependency.start(index, field, instance);
-            }
             core.started = true;
-            configure(instance, core);
+            configure(instance);
+            refilter(instance, core);
+            instance.fire(ComponentEventKind::Instantiated);
             evaluate(instance, core).await;
             done
         }
@@ -109,15 +110,35 @@ async fn process(instance: &Arc<Instance>, core: &mut Core, work: Work) {
             drop(hold);
             None
         }
-        Work::Reconfigure(properties, done) => {
-            reconfigure(instance, core, &properties).await;
+        Work::Reconfigure {
+            properties,
+            replace,
+            done,
+        } => {
+            reconfigure(instance, core, properties, replace).await;
             done
+        }
+        Work::Evaluate => {
+            if core.started && !core.killed {
+                refilter(instance, core);
+                evaluate(instance, core).await;
+            }
+            None
+        }
+        Work::Publish => {
+            if instance.seen().state == ComponentState::Valid
+                && let Err(cause) = publish(instance, core).await
+            {
+                fail(instance, core, cause).await;
+            }
+            None
         }
         Work::Retry(properties, done) => {
             let erroneous = instance.seen().state == ComponentState::Erroneous;
             if erroneous && !core.killed {
-                core.given.merge(&properties);
-                configure(instance, core);
+                instance.merge_given(&properties);
+                configure(instance);
+                refilter(instance, core);
                 {
                     let mut seen = instance.seen();
                     seen.state = ComponentState::Invalid;
@@ -135,6 +156,7 @@ async fn process(instance: &Arc<Instance>, core: &mut Core, work: Work) {
                     dependency.stop(instance);
                 }
                 instance.seen().state = ComponentState::Killed;
+                instance.fire(ComponentEventKind::Killed);
             }
             done
         }
@@ -184,7 +206,7 @@ async fn service_changed(
             instance,
             &built.object,
             &instance.factory.callbacks.update,
-            field.name,
+            field.injection.field,
             "update",
             reference,
         )
@@ -194,68 +216,26 @@ async fn service_changed(
     }
 }
 
-/// Takes over what the instance is configured with, and forgets what an object before set itself.
-fn configure(instance: &Instance, core: &Core) {
-    let configured = Arc::new(instance.effective_properties(&core.given));
-    let mut seen = instance.seen();
-    seen.properties = Arc::clone(&configured);
-    seen.configured = configured;
-}
-
-async fn reconfigure(instance: &Arc<Instance>, core: &mut Core, properties: &Properties) {
-    core.given.merge(properties);
-    let next = Arc::new(instance.effective_properties(&core.given));
-    let previous = std::mem::replace(&mut instance.seen().configured, Arc::clone(&next));
-    if *next == *previous || core.killed {
-        return;
-    }
-    let changed = |key: &str| next.get(key) != previous.get(key);
-    if next
-        .iter()
-        .any(|(key, _)| changed(key) && instance.factory.is_fixed_value(key))
-    {
-        tear_down(instance, core).await;
-        // Also when there was no object to tear down.
-        configure(instance, core);
-        evaluate(instance, core).await;
-        return;
-    }
-    // What the component set itself stays, unless it was just configured.
-    let changes: Properties = next
-        .iter()
-        .filter(|(key, _)| changed(key))
-        .map(|(key, value)| (key, value.clone()))
-        .collect();
-    {
-        let mut seen = instance.seen();
-        let mut properties = Properties::clone(&seen.properties);
-        properties.merge(&changes);
-        seen.properties = Arc::new(properties);
-    }
-    let Some(built) = &core.built else { return };
-    let mut refused = None;
-    for (key, follow) in built.followers.iter().filter(|(key, _)| changed(key)) {
-        let value = next.get(key).cloned().unwrap_or_default();
-        if let Err(source) = follow(value) {
-            refused = Some(ComponentError::Property {
-                key: (*key).to_owned(),
-                source,
-            });
+/// Looks at the instance again when a grace period has ended; a task that only waits.
+fn evaluate_at(instance: &Arc<Instance>, until: tokio::time::Instant) {
+    let weak = Arc::downgrade(instance);
+    tokio::spawn(async move {
+        tokio::time::sleep_until(until).await;
+        if let Some(instance) = weak.upgrade() {
+            instance.enqueue(Work::Evaluate);
         }
-    }
-    if let Some(registration) = &built.registration {
-        // A service that is on its way out needs no property any more.
-        let _ = registration.set_properties(&changes);
-    }
-    if let Some(cause) = refused {
-        fail(instance, core, cause).await;
-    }
+    });
 }
 
 /// Brings the instance to where it should be: built, rebound, or down.
-async fn evaluate(instance: &Arc<Instance>, core: &mut Core) {
+pub(super) async fn evaluate(instance: &Arc<Instance>, core: &mut Core) {
     while !core.killed && instance.seen().state != ComponentState::Erroneous {
         let fields = &instance.factory.dependencies;
+        for (dependency, field) in core.dependencies.iter_mut().zip(fields) {
+            if let Some(until) = dependency.watch_absence(field.kind) {
+                evaluate_at(instance, until);
+            }
+        }
         let wanted: Option<Vec<Vec<ServiceRef>>> = core
             .dependencies
             .iter()
@@ -267,7 +247,11 @@ async fn evaluate(instance: &Arc<Instance>, core: &mut Core) {
                 show_bindings(instance, core);
                 return;
             }
-            (None, true) => tear_down(instance, core).await,
+            (None, true) => {
+                let lost = first_unmet(instance, core);
+                tracing::debug!(component = %instance.name, field = lost, "a required service is missing");
+                tear_down(instance, core).await;
+            }
             (Some(wanted), false) => {
                 if let Err(cause) = build(instance, core, &wanted).await {
                     fail(instance, core, cause).await;
@@ -301,9 +285,14 @@ async fn build(
 ) -> Result<(), ComponentError> {
     let factory = &instance.factory;
     let bundle_id = instance.bundle.bundle().id();
+    let switches = factory.switches.iter();
     let mut fields = Fields {
-        slots: BTreeMap::new(),
-        properties: Arc::clone(&instance.seen().properties),
+        instance: Arc::clone(instance),
+        slots: Vec::with_capacity(factory.dependencies.len()),
+        switches: switches
+            .map(|field| Switch::new(instance, field.on))
+            .collect(),
+        properties: Arc::clone(&instance.seen().configured),
         followers: Vec::new(),
     };
     for ((dependency, field), wanted) in core
@@ -312,9 +301,9 @@ async fn build(
         .zip(&factory.dependencies)
         .zip(wanted)
     {
-        let slot = (field.slot)();
+        let slot = dependency.slot(field);
         dependency.rebind(wanted, slot.as_ref(), bundle_id);
-        fields.slots.insert(field.name, slot);
+        fields.slots.push(slot);
     }
     let object =
         catch_unwind(AssertUnwindSafe(|| (factory.build)(&mut fields))).map_err(|panic| {
@@ -327,7 +316,8 @@ async fn build(
         object: Arc::clone(&object),
         slots: fields.slots,
         followers: fields.followers,
-        registration: None,
+        switches: fields.switches,
+        registrations: vec![None; factory.services.len()],
     });
     {
         let mut seen = instance.seen();
@@ -343,7 +333,7 @@ async fn build(
                 instance,
                 &object,
                 &factory.callbacks.bind,
-                field.name,
+                field.injection.field,
                 "bind",
                 reference,
             )
@@ -354,7 +344,7 @@ async fn build(
         let context = ComponentContext {
             instance: Arc::clone(instance),
         };
-        callback::run("validate", instance.callback_timeout, || {
+        callback::run("validate", instance.shared.callback_timeout, || {
             validate(Arc::clone(&object), context)
         })
         .await?;
@@ -367,28 +357,8 @@ async fn build(
         seen.cause = None;
     }
     tracing::debug!(component = %instance.name, "VALID");
-    publish(instance, core, &object)
-}
-
-fn publish(
-    instance: &Arc<Instance>,
-    core: &mut Core,
-    object: &Object,
-) -> Result<(), ComponentError> {
-    let service = instance
-        .factory
-        .provides
-        .iter()
-        .fold(None, |service, provided| {
-            (provided.add)(Arc::clone(object), service)
-        });
-    let (Some(service), Some(built)) = (service, &mut core.built) else {
-        return Ok(());
-    };
-    let properties = Properties::clone(&instance.seen().properties);
-    let registration = instance.bundle.register_object(service, properties)?;
-    built.registration = Some(registration.clone());
-    instance.seen().registration = Some(registration);
+    publish(instance, core).await?;
+    instance.fire(ComponentEventKind::Validated);
     Ok(())
 }
 
@@ -403,25 +373,23 @@ async fn rebind(
     let Some(built) = &core.built else {
         return Ok(());
     };
-    for ((dependency, field), wanted) in core
+    for (((dependency, field), wanted), slot) in core
         .dependencies
         .iter_mut()
         .zip(&factory.dependencies)
         .zip(wanted)
+        .zip(&built.slots)
     {
         if dependency.has(wanted) {
             continue;
         }
-        let Some(slot) = built.slots.get(field.name) else {
-            continue;
-        };
         let (added, removed) = dependency.rebind(wanted, slot.as_ref(), bundle_id);
         for Bound { reference, .. } in &removed {
             call_field(
                 instance,
                 &built.object,
                 &factory.callbacks.unbind,
-                field.name,
+                field.injection.field,
                 "unbind",
                 reference,
             )
@@ -432,7 +400,7 @@ async fn rebind(
                 instance,
                 &built.object,
                 &factory.callbacks.bind,
-                field.name,
+                field.injection.field,
                 "bind",
                 reference,
             )
@@ -443,29 +411,32 @@ async fn rebind(
     Ok(())
 }
 
+/// The field that cannot be satisfied, for the log.
+fn first_unmet(instance: &Instance, core: &Core) -> &'static str {
+    let fields = core.dependencies.iter().zip(&instance.factory.dependencies);
+    let mut unmet = fields.filter(|(dependency, field)| dependency.wanted(field).is_none());
+    unmet.next().map_or("", |(_, field)| field.injection.field)
+}
+
 /// Lets others see what the fields have, and what they lack.
 fn show_bindings(instance: &Instance, core: &Core) {
     let fields = core.dependencies.iter().zip(&instance.factory.dependencies);
     let bindings = fields.map(|(dependency, field)| match dependency.wanted(field) {
         Some(services) => (services, true),
-        None => (dependency.candidates(), false),
+        None => (dependency.candidates(field), false),
     });
     let bindings = bindings.collect();
     instance.seen().bindings = bindings;
 }
 
 /// Unpublish, invalidate, unbind…, drop. What fails here is logged: the instance goes down all the same.
-async fn tear_down(instance: &Arc<Instance>, core: &mut Core) {
+pub(super) async fn tear_down(instance: &Arc<Instance>, core: &mut Core) {
     let factory = &instance.factory;
-    let Some(built) = core.built.take() else {
+    let Some(mut built) = core.built.take() else {
         return;
     };
-    instance.seen().registration = None;
-    if let Some(registration) = &built.registration
-        && let Err(error) = registration.unregister().await
-        && !matches!(error, crate::Error::Unregistered { .. })
-    {
-        tracing::warn!(component = %instance.name, %error, "its service departed late");
+    for index in (0..built.registrations.len()).rev() {
+        withdraw(instance, &mut built, index).await;
     }
     instance.seen().state = ComponentState::Invalid;
     let report = |result: Result<(), ComponentError>| {
@@ -478,16 +449,17 @@ async fn tear_down(instance: &Arc<Instance>, core: &mut Core) {
             instance: Arc::clone(instance),
         };
         let call = || invalidate(Arc::clone(&built.object), context);
-        report(callback::run("invalidate", instance.callback_timeout, call).await);
+        report(callback::run("invalidate", instance.shared.callback_timeout, call).await);
     }
+    instance.fire(ComponentEventKind::Invalidated);
     for (dependency, field) in core.dependencies.iter_mut().zip(&factory.dependencies) {
-        for Bound { reference, .. } in std::mem::take(&mut dependency.bound) {
+        for Bound { reference, .. } in dependency.release() {
             report(
                 call_field(
                     instance,
                     &built.object,
                     &factory.callbacks.unbind,
-                    field.name,
+                    field.injection.field,
                     "unbind",
                     &reference,
                 )
@@ -495,8 +467,11 @@ async fn tear_down(instance: &Arc<Instance>, core: &mut Core) {
             );
         }
     }
-    configure(instance, core);
-    show_bindings(instance, core);
+    if !core.killed {
+        configure(instance);
+        refilter(instance, core);
+        show_bindings(instance, core);
+    }
     tracing::debug!(component = %instance.name, "INVALID");
     let Built { object, .. } = built;
     if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(object))) {
@@ -508,10 +483,10 @@ async fn tear_down(instance: &Arc<Instance>, core: &mut Core) {
 }
 
 /// Marks the instance ERRONEOUS with its cause and sees to the next attempt.
-async fn fail(instance: &Arc<Instance>, core: &mut Core, cause: ComponentError) {
+pub(super) async fn fail(instance: &Arc<Instance>, core: &mut Core, cause: ComponentError) {
     tear_down(instance, core).await;
     for dependency in &mut core.dependencies {
-        dependency.bound.clear();
+        dependency.release();
     }
     core.failures += 1;
     let pause = instance.factory.retry.pause(&instance.name, core.failures);
@@ -555,22 +530,7 @@ async fn call_field(
 ) -> Result<(), ComponentError> {
     for (_, callback) in callbacks.iter().filter(|(of, _)| *of == field) {
         let call = || callback(Arc::clone(object), reference.clone());
-        callback::run(name, instance.callback_timeout, call).await?;
+        callback::run(name, instance.shared.callback_timeout, call).await?;
     }
     Ok(())
-}
-
-impl Instance {
-    /// What was given, over the framework's properties for declared keys, over the factory's defaults.
-    fn effective_properties(&self, given: &Properties) -> Properties {
-        let mut properties = self.factory.defaults.clone();
-        for key in self.factory.declared_keys() {
-            if let Some(value) = self.bundle.property(key) {
-                properties.insert(key, value);
-            }
-        }
-        properties.merge(given);
-        properties.insert(keys::INSTANCE_NAME, &*self.name);
-        properties
-    }
 }

@@ -201,10 +201,12 @@ impl Framework {
             });
         }
         self.bundle_event(BundleEventKind::UpdateBegin, bundle);
+        self.components().keep_instances(bundle.id());
         let mut result = bundle.stop().await;
         if result.is_ok() && was_active {
             result = bundle.start().await;
         }
+        self.components().forget_kept(bundle.id());
         let kind = if result.is_ok() {
             BundleEventKind::Updated
         } else {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ferlix_core::component::{Best, Many, Opt};
+use ferlix_core::component::{Best, Many, Map, Opt, Switch, Temporal};
 use ferlix_core::{component, service};
 
 #[service("log")]
@@ -31,7 +31,7 @@ enum Choice {}
     provides(Log, dyn Log, dyn Log, Arc<dyn Log>),
     property("a" = 1, "A" = 2),
     retry = "sometimes",
-    singleton = true,
+    single = true,
     instance "b",
 )]
 struct Options {
@@ -62,6 +62,24 @@ struct Fields {
     both: Arc<dyn Log>,
     #[inject = "x"]
     assigned: Arc<dyn Log>,
+}
+
+#[component(factory = "kinds", retry = "fixed(5)")]
+struct Kinds {
+    #[inject]
+    keyless: Map<String, dyn Log>,
+    #[inject(key = "k")]
+    keyed: Many<dyn Log>,
+    #[inject(grace = "10s")]
+    graced: Arc<dyn Log>,
+    #[inject(grace = "soon")]
+    soon: Temporal<dyn Log>,
+    #[switch(on)]
+    on: Switch,
+    #[switch(dyn Log, dyn Log)]
+    two: Switch,
+    #[property("key", secret)]
+    secret: String,
 }
 
 fn main() {}

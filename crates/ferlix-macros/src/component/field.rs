@@ -1,11 +1,12 @@
-//! One field of a component: injected, a property, an initial value, or its type's default.
+//! One field of a component: injected, a property, a switch, an initial value, or its type's default.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::parse::ParseStream;
+use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
-use syn::{Attribute, Expr, LitInt, LitStr, Token, Type};
+use syn::{Attribute, Expr, LitInt, LitStr, Token, Type, parenthesized};
 
 use crate::support::{
     self, Errors, Name, assigned, attribute_tokens, cfgs, named_type, set, take_attributes, written,
@@ -21,20 +22,33 @@ pub(super) struct Field {
 
 /// What fills a field.
 enum Source {
-    Injected {
-        filter: Option<LitStr>,
-        minimum: Option<LitInt>,
-    },
+    Injected(Injection),
     Property {
         key: Name,
         default: Option<Expr>,
+        hidden: bool,
+    },
+    Switch {
+        interface: Option<Type>,
+        on: bool,
     },
     Expression(Expr),
     Default,
 }
 
+/// What `#[inject(…)]` says.
+#[derive(Default)]
+struct Injection {
+    filter: Option<LitStr>,
+    minimum: Option<LitInt>,
+    key: Option<Name>,
+    order: Option<Expr>,
+    grace: Option<LitStr>,
+    also: Vec<Type>,
+}
+
 /// The attributes of fields.
-const ATTRIBUTES: &[&str] = &["inject", "property", "init"];
+const ATTRIBUTES: &[&str] = &["inject", "property", "switch", "init"];
 
 impl Field {
     /// Takes a field over, and our attributes out of it.
@@ -43,7 +57,7 @@ impl Field {
         for more in attributes.iter().skip(1) {
             errors.add(
                 more,
-                "a field has one of #[inject], #[property] and #[init]",
+                "a field has one of #[inject], #[property], #[switch] and #[init]",
             );
         }
         let source = match attributes.first() {
@@ -79,14 +93,30 @@ impl Field {
     pub(super) fn step(&self, core: &TokenStream) -> Option<TokenStream> {
         let (name, ty) = (self.name(), &self.ty);
         match &self.source {
-            Source::Injected { filter, minimum } => {
-                let filter = filter.as_ref().map_or(quote!(""), |filter| quote!(#filter));
-                let minimum = minimum
-                    .as_ref()
-                    .map_or(quote!(0), |minimum| quote!(#minimum));
-                Some(quote_spanned!(self.span()=> .inject::<#ty>(#name, #filter, #minimum)))
+            Source::Injected(injection) => {
+                let steps = injection.steps();
+                let core = support::located(core, self.span());
+                let injection =
+                    quote_spanned!(self.span()=> #core::component::Injection::new(#name) #steps);
+                Some(quote_spanned!(self.span()=> .injected::<#ty>(#injection)))
             }
-            Source::Property { key, default } => {
+            Source::Switch { interface, on } => {
+                let specification = match interface {
+                    Some(interface) => {
+                        let span = Span::mixed_site().located_at(interface.span());
+                        let core = support::located(core, span);
+                        let named = quote_spanned!(span=> <#interface as #core::service::Service>::interface().name);
+                        quote!(::core::option::Option::Some(#named))
+                    }
+                    None => quote!(::core::option::Option::None),
+                };
+                Some(quote_spanned!(self.span()=> .switch(#name, #specification, #on)))
+            }
+            Source::Property {
+                key,
+                default,
+                hidden,
+            } => {
                 let default = match default {
                     Some(default) => {
                         let span = Span::mixed_site().located_at(default.span());
@@ -96,7 +126,8 @@ impl Field {
                     }
                     None => quote!(::core::option::Option::None),
                 };
-                Some(quote_spanned!(self.span()=> .value::<#ty>(#key, #default)))
+                let step = Ident::new(if *hidden { "hidden" } else { "value" }, self.span());
+                Some(quote_spanned!(self.span()=> .#step::<#ty>(#key, #default)))
             }
             Source::Expression(_) | Source::Default => None,
         }
@@ -106,7 +137,8 @@ impl Field {
     pub(super) fn value(&self, fields: &Ident) -> TokenStream {
         let (name, ty) = (self.name(), &self.ty);
         match &self.source {
-            Source::Injected { .. } => {
+            Source::Switch { .. } => quote_spanned!(self.span()=> #fields.switch(#name)?),
+            Source::Injected(_) => {
                 quote_spanned!(self.span()=> #fields.injected::<#ty>(#name)?)
             }
             Source::Property { key, .. } => {
@@ -133,6 +165,8 @@ fn read_source(attribute: &Attribute, ty: &Type, errors: &mut Errors) -> Option<
             return None;
         }
         read_property(tokens, errors)
+    } else if attribute.path().is_ident("switch") {
+        Some(read_switch(tokens, errors))
     } else if tokens.is_empty() {
         errors.add(attribute, "write the first value: #[init(value)]; without the attribute it is `Default::default()`");
         None
@@ -142,21 +176,11 @@ fn read_source(attribute: &Attribute, ty: &Type, errors: &mut Errors) -> Option<
 }
 
 fn read_inject(tokens: TokenStream, ty: &Type, errors: &mut Errors) -> Option<Source> {
-    let mut filter: Option<LitStr> = None;
-    let mut minimum: Option<LitInt> = None;
+    let mut injection = Injection::default();
     let mut found = Errors::default();
     let parser = |input: ParseStream<'_>| {
         support::options(input, &mut found, |key, input, errors| {
-            if key == "filter" {
-                set(&mut filter, key, assigned(input), errors)
-            } else if key == "min" {
-                set(&mut minimum, key, assigned(input), errors)
-            } else {
-                Err(syn::Error::new_spanned(
-                    key,
-                    format!("there is no option `{key}`: there are `filter` and `min`"),
-                ))
-            }
+            injection.read_one(key, input, errors)
         })
     };
     support::parse(tokens, parser, errors);
@@ -175,18 +199,133 @@ fn read_inject(tokens: TokenStream, ty: &Type, errors: &mut Errors) -> Option<So
             errors.add(ty, format!("a service that may be absent is an `Opt<{interface}>`: it comes and goes in place"));
             return None;
         }
-        Some((name, _)) if name == "Many" => {}
-        _ => {
-            if let Some(minimum) = &minimum {
-                errors.add(minimum, "`min` counts the services of a `Many<dyn T>`: `Arc` and `Best` need one, `Opt` none");
+        Some((name, _)) => injection.check(name, ty, errors),
+        None => injection.check(&Ident::new("Arc", Span::call_site()), ty, errors),
+    }
+    Some(Source::Injected(injection))
+}
+
+impl Injection {
+    fn read_one(
+        &mut self,
+        key: &Ident,
+        input: ParseStream<'_>,
+        errors: &mut Errors,
+    ) -> syn::Result<()> {
+        match key.to_string().as_str() {
+            "filter" => set(&mut self.filter, key, assigned(input), errors),
+            "min" => set(&mut self.minimum, key, assigned(input), errors),
+            "key" => set(&mut self.key, key, assigned(input), errors),
+            "order" => set(&mut self.order, key, assigned(input), errors),
+            "grace" => set(&mut self.grace, key, assigned(input), errors),
+            "also" => {
+                let content;
+                parenthesized!(content in input);
+                self.also
+                    .extend(Punctuated::<Type, Token![,]>::parse_terminated(&content)?);
+                Ok(())
+            }
+            _ => Err(syn::Error::new_spanned(
+                key,
+                format!(
+                    "there is no option `{key}`: there are `filter`, `min`, `key`, `order`, `grace` and `also`"
+                ),
+            )),
+        }
+    }
+
+    /// Refuses what the type of the field has no use for.
+    fn check(&self, kind: &Ident, ty: &Type, errors: &mut Errors) {
+        let kind = kind.to_string();
+        let is_map = matches!(kind.as_str(), "Map" | "MultiMap");
+        let several = is_map || matches!(kind.as_str(), "Many" | "Broadcast");
+        if let Some(minimum) = self.minimum.as_ref().filter(|_| !several) {
+            errors.add(minimum, "`min` counts the services of a `Many<dyn T>`, a `Broadcast<dyn T>` or a map: `Arc` and `Best` need one, `Opt` none");
+        }
+        match &self.key {
+            Some(key) if !is_map => {
+                errors.add(
+                    key,
+                    "`key` is for a `Map<K, dyn T>` or a `MultiMap<K, dyn T>`",
+                );
+            }
+            None if is_map => {
+                errors.add(
+                    ty,
+                    "write the property that the map goes by: #[inject(key = \"its.key\")]",
+                );
+            }
+            _ => {}
+        }
+        if let Some(grace) = &self.grace {
+            if kind != "Temporal" {
+                errors.add(grace, "`grace` is for a `Temporal<dyn T>`");
+            } else if support::milliseconds(&grace.value()).is_none() {
+                errors.add(grace, "write a time as \"500ms\", \"10s\" or \"2m\"");
             }
         }
     }
-    Some(Source::Injected { filter, minimum })
+
+    /// The steps that say all this.
+    fn steps(&self) -> TokenStream {
+        let span = Span::mixed_site();
+        let filter = self.filter.iter().map(|text| quote!(.filter(#text)));
+        let minimum = self.minimum.iter().map(|count| quote!(.minimum(#count)));
+        let key = self.key.iter().map(|key| quote!(.key(#key)));
+        let order = self.order.iter().map(|order| {
+            let span = span.located_at(order.span());
+            quote_spanned!(span=> .order(#order))
+        });
+        let grace = self.grace.iter().filter_map(|grace| {
+            let time = support::milliseconds(&grace.value())?;
+            Some(quote!(.grace(::core::time::Duration::from_millis(#time))))
+        });
+        let also = self.also.iter().map(|interface| {
+            let span = span.located_at(interface.span());
+            quote_spanned!(span=> .also::<#interface>())
+        });
+        let steps = filter.chain(minimum).chain(key).chain(order);
+        steps.chain(grace).chain(also).collect()
+    }
+}
+
+fn read_switch(tokens: TokenStream, errors: &mut Errors) -> Source {
+    let (mut interface, mut on) = (None, true);
+    let mut found = Errors::default();
+    let parser = |input: ParseStream<'_>| {
+        while !input.is_empty() {
+            if input.peek(Token![dyn]) {
+                let ty: Type = input.parse()?;
+                if interface.is_some() {
+                    found.add(&ty, "a switch is for one service, or without any for all");
+                }
+                interface = Some(ty);
+            } else {
+                let word: Ident = input.parse().map_err(|error| {
+                    syn::Error::new(
+                        error.span(),
+                        "write #[switch], #[switch(off)] or #[switch(dyn T)]",
+                    )
+                })?;
+                if word != "off" {
+                    found.add(&word, "write #[switch], #[switch(off)] or #[switch(dyn T)]");
+                }
+                on = false;
+            }
+            if !input.is_empty() {
+                input.parse::<Token![,]>()?;
+            }
+        }
+        Ok(())
+    };
+    support::parse(tokens, parser, errors);
+    errors.append(found);
+    Source::Switch { interface, on }
 }
 
 fn read_property(tokens: TokenStream, errors: &mut Errors) -> Option<Source> {
     let mut default: Option<Expr> = None;
+    let mut hidden = false;
     let mut found = Errors::default();
     let parser = |input: ParseStream<'_>| {
         let key: Name = input.parse()?;
@@ -196,10 +335,13 @@ fn read_property(tokens: TokenStream, errors: &mut Errors) -> Option<Source> {
         support::options(input, &mut found, |key, input, errors| {
             if key == "default" {
                 set(&mut default, key, assigned(input), errors)
+            } else if key == "hidden" {
+                hidden = true;
+                Ok(())
             } else {
                 Err(syn::Error::new_spanned(
                     key,
-                    format!("there is no option `{key}`: there is `default`"),
+                    format!("there is no option `{key}`: there are `default` and `hidden`"),
                 ))
             }
         })?;
@@ -207,5 +349,9 @@ fn read_property(tokens: TokenStream, errors: &mut Errors) -> Option<Source> {
     };
     let key = support::parse(tokens, parser, errors);
     errors.append(found);
-    key.map(|key| Source::Property { key, default })
+    key.map(|key| Source::Property {
+        key,
+        default,
+        hidden,
+    })
 }

@@ -73,7 +73,8 @@ fn component(ident: &Ident, options: &Options, fields: &[Field]) -> TokenStream 
         let (cfgs, ident, value) = (&field.cfgs, &field.ident, field.value(&source));
         quote!(#(#cfgs)* #ident: #value)
     });
-    let once = provided_once(ident, &options.provides);
+    let provides: Vec<&Type> = options.provides().collect();
+    let once = provided_once(ident, &provides);
     // The errors about Send and Sync point at the name of the struct.
     let target =
         quote_spanned!(span.located_at(ident.span())=> #core::component::Component for #ident);
@@ -106,7 +107,7 @@ fn chained(cfgs: &[Attribute], factory: &Ident, step: impl ToTokens) -> TokenStr
 }
 
 /// Two names of one trait in `provides` are found by the compiler: the trait of this block is implemented twice.
-fn provided_once(ident: &Ident, provides: &[Type]) -> Option<TokenStream> {
+fn provided_once(ident: &Ident, provides: &[&Type]) -> Option<TokenStream> {
     let implementations = provides.iter().map(|interface| {
         let span = Span::mixed_site().located_at(syn::spanned::Spanned::span(interface));
         quote_spanned!(span=> impl ProvidedOnce<#interface> for #ident {})

@@ -10,15 +10,18 @@ use syn::{Expr, LitStr, Token, Type, parenthesized};
 use super::chained;
 use crate::support::{self, Errors, Name, assigned, bare, named_type, set, written};
 
-/// `factory = "…", instance = "…", provides(dyn A), property("k" = v), retry = "off"`.
+/// `factory = "…", instance = "…", singleton, provides(dyn A), property("k" = v), conditions("c"), retry = "off"`.
 #[derive(Default)]
 pub(super) struct Options {
     pub(super) factory: Option<Name>,
     instances: Vec<Name>,
-    pub(super) provides: Vec<Type>,
+    singleton: bool,
+    /// What each `provides` names: one service each.
+    services: Vec<Vec<Type>>,
     pub(super) properties: Vec<(Name, Expr)>,
-    /// The variant of `RetryPolicy`.
-    retry: Option<Ident>,
+    conditions: Vec<Name>,
+    /// The value of `RetryPolicy`, as what follows its name.
+    retry: Option<TokenStream>,
 }
 
 impl Options {
@@ -54,6 +57,13 @@ impl Options {
             "factory" => set(&mut self.factory, key, assigned(input), errors)?,
             "instance" => self.instances.push(assigned(input)?),
             "provides" => self.read_provides(input, errors)?,
+            "singleton" => self.singleton = true,
+            "conditions" => {
+                let content;
+                parenthesized!(content in input);
+                self.conditions
+                    .extend(Punctuated::<Name, Token![,]>::parse_terminated(&content)?);
+            }
             "property" => {
                 let content;
                 parenthesized!(content in input);
@@ -73,7 +83,7 @@ impl Options {
                 return Err(syn::Error::new_spanned(
                     key,
                     format!(
-                        "there is no option `{key}`: there are `factory`, `instance`, `provides`, `property` and `retry`"
+                        "there is no option `{key}`: there are `factory`, `instance`, `singleton`, `provides`, `property`, `conditions` and `retry`"
                     ),
                 ));
             }
@@ -84,6 +94,7 @@ impl Options {
     fn read_provides(&mut self, input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<()> {
         let content;
         parenthesized!(content in input);
+        let mut service: Vec<Type> = Vec::new();
         for interface in Punctuated::<Type, Token![,]>::parse_terminated(&content)? {
             if !matches!(bare(&interface), Type::TraitObject(object) if object.dyn_token.is_some())
             {
@@ -98,20 +109,23 @@ impl Options {
                 continue;
             }
             let text = interface.to_token_stream().to_string();
-            if self
-                .provides
-                .iter()
-                .any(|other| other.to_token_stream().to_string() == text)
-            {
+            let same = |other: &Type| other.to_token_stream().to_string() == text;
+            if self.provides().chain(&service).any(same) {
                 errors.add(
                     &interface,
                     format!("`{}` is provided twice", written(&interface)),
                 );
                 continue;
             }
-            self.provides.push(interface);
+            service.push(interface);
         }
+        self.services.push(service);
         Ok(())
+    }
+
+    /// Every interface that is provided.
+    pub(super) fn provides(&self) -> impl Iterator<Item = &Type> {
+        self.services.iter().flatten()
     }
 
     /// The steps of the factory's builder.
@@ -121,29 +135,42 @@ impl Options {
             .properties
             .iter()
             .map(|(key, value)| quote!(.property(#key, #value)));
-        let provides = self.provides.iter().map(|interface| {
-            let span = Span::mixed_site().located_at(interface.span());
-            quote_spanned!(span=> .provides::<Self, #interface>(|component| component))
+        let provides = self.services.iter().flat_map(|service| {
+            let interfaces = service.iter().map(|interface| {
+                let span = Span::mixed_site().located_at(interface.span());
+                quote_spanned!(span=> .provides::<Self, #interface>(|component| component))
+            });
+            std::iter::once(quote!(.next_service())).chain(interfaces)
         });
+        let singleton = self.singleton.then(|| quote!(.singleton()));
+        let conditions = self.conditions.iter().map(|name| quote!(.condition(#name)));
         let retry = self
             .retry
             .iter()
             .map(|policy| quote!(.retry(#core::component::RetryPolicy::#policy)));
-        let steps = instances.chain(properties).chain(provides).chain(retry);
+        let steps = instances
+            .chain(properties)
+            .chain(provides)
+            .chain(singleton)
+            .chain(conditions)
+            .chain(retry);
         steps.map(|step| chained(&[], factory, step)).collect()
     }
 }
 
-fn policy(text: &LitStr) -> syn::Result<Ident> {
-    let variant = match text.value().as_str() {
-        "off" => "Off",
-        "back-off" => "BackOff",
-        _ => {
-            return Err(syn::Error::new_spanned(
-                text,
-                "write \"off\" (only by `retry`) or \"back-off\" (the default)",
-            ));
-        }
-    };
-    Ok(Ident::new(variant, text.span()))
+fn policy(text: &LitStr) -> syn::Result<TokenStream> {
+    let value = text.value();
+    let fixed = value
+        .strip_prefix("fixed(")
+        .and_then(|rest| rest.strip_suffix(')'))
+        .and_then(support::milliseconds);
+    match (value.as_str(), fixed) {
+        ("off", _) => Ok(quote!(Off)),
+        ("back-off", _) => Ok(quote!(BackOff)),
+        (_, Some(pause)) => Ok(quote!(Fixed(::core::time::Duration::from_millis(#pause)))),
+        (_, None) => Err(syn::Error::new_spanned(
+            text,
+            "write \"off\" (only by `retry`), \"fixed(5s)\" (after that time) or \"back-off\" (the default)",
+        )),
+    }
 }

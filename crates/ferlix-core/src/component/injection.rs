@@ -1,0 +1,209 @@
+//! [`Injection`]: what is said of an injected field besides its type: name, filter, minimum, key, order, grace.
+//!
+//! A filter may name properties of the component itself, as in `(language={greeting.language})`: it is made anew when they
+//! change, and a field whose property is not set has no filter, so it cannot be satisfied. What stands for a property is
+//! protected, so a value never changes the meaning of the filter.
+
+use std::any::TypeId;
+use std::cmp::Ordering;
+use std::fmt;
+use std::time::Duration;
+
+use crate::filter::{Filter, FilterError, escape};
+use crate::property::{Properties, Value};
+use crate::registry::ServiceRef;
+use crate::service::Service;
+
+/// How long a [`Temporal`](super::Temporal) field waits for a service to come back, unless it says otherwise.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Which of two services is better: the better one is [`Ordering::Less`]. Equal ones follow ranking and number.
+pub type ServiceOrder = fn(&ServiceRef, &ServiceRef) -> Ordering;
+
+/// What is said of an injected field besides its type.
+///
+/// ```
+/// use ferlix_core::component::Injection;
+/// use std::time::Duration;
+///
+/// let injection = Injection::new("workers").filter("(zone={my.zone})").minimum(2).grace(Duration::from_secs(3));
+/// assert_eq!(injection.field(), "workers");
+/// ```
+#[derive(Clone)]
+#[must_use]
+pub struct Injection {
+    pub(super) field: &'static str,
+    pub(super) filter: DeclaredFilter,
+    pub(super) minimum: usize,
+    pub(super) key: &'static str,
+    pub(super) order: Option<ServiceOrder>,
+    pub(super) grace: Duration,
+    pub(super) also: Vec<Also>,
+    /// The filter that does not parse.
+    pub(super) problem: Option<FilterError>,
+}
+
+/// A specification that a service must have besides that of the field.
+#[derive(Clone)]
+pub(super) struct Also {
+    pub(super) specification: &'static str,
+    pub(super) interface: (TypeId, &'static str),
+    pub(super) accepts: fn(&ServiceRef) -> bool,
+}
+
+impl Injection {
+    /// Any service, for the field of this name.
+    pub const fn new(field: &'static str) -> Self {
+        Self {
+            field,
+            filter: DeclaredFilter::None,
+            minimum: 0,
+            key: "",
+            order: None,
+            grace: GRACE,
+            also: Vec::new(),
+            problem: None,
+        }
+    }
+
+    /// The name of the field.
+    #[must_use]
+    pub fn field(&self) -> &'static str {
+        self.field
+    }
+
+    /// Only services that match; `{name}` stands for a property of the component. Empty: no filter. A filter that does not
+    /// parse is reported when the factory is registered, which is then left out.
+    pub fn filter(mut self, text: &str) -> Self {
+        match DeclaredFilter::parse(text) {
+            Ok(filter) => self.filter = filter,
+            Err(error) => self.problem = Some(error),
+        }
+        self
+    }
+
+    /// How many services are required, for a field that holds several (default: none).
+    pub fn minimum(mut self, minimum: usize) -> Self {
+        self.minimum = minimum;
+        self
+    }
+
+    /// The property by which a map field finds its services.
+    pub fn key(mut self, key: &'static str) -> Self {
+        self.key = key;
+        self
+    }
+
+    /// Which service is better, in place of the ranking.
+    pub fn order(mut self, order: ServiceOrder) -> Self {
+        self.order = Some(order);
+        self
+    }
+
+    /// How long a temporal field waits for a service to come back (default: 10 s).
+    pub fn grace(mut self, grace: Duration) -> Self {
+        self.grace = grace;
+        self
+    }
+
+    /// Only services that are registered as `T` too.
+    pub fn also<T: ?Sized + Service>(mut self) -> Self {
+        self.also.push(Also {
+            specification: T::interface().name,
+            interface: (TypeId::of::<T>(), std::any::type_name::<T>()),
+            accepts: |reference| reference.typed::<T>().is_some(),
+        });
+        self
+    }
+}
+
+impl fmt::Debug for Injection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Injection")
+            .field("field", &self.field)
+            .field("filter", &self.filter)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A filter as it is written: fixed, or with properties of the component in it.
+#[derive(Clone, Debug)]
+pub(super) enum DeclaredFilter {
+    None,
+    Fixed(Filter),
+    Variable(String),
+}
+
+impl DeclaredFilter {
+    /// Reads a filter; one with variables is tried out with a value for each.
+    pub(super) fn parse(text: &str) -> Result<Self, FilterError> {
+        if !text.contains('{') {
+            return Ok(Filter::parse_optional(text)?.map_or(Self::None, Self::Fixed));
+        }
+        let sample = expand(text, |_| Some("x".to_owned())).unwrap_or_else(|_| text.to_owned());
+        Filter::parse(&sample)?;
+        Ok(Self::Variable(text.to_owned()))
+    }
+
+    /// The filter with these properties of the component; the error names the property that is missing.
+    pub(super) fn with(&self, properties: &Properties) -> Result<Option<Filter>, String> {
+        match self {
+            Self::None => Ok(None),
+            Self::Fixed(filter) => Ok(Some(filter.clone())),
+            Self::Variable(text) => {
+                let value = |name: &str| match properties.get(name)? {
+                    Value::Null => None,
+                    value => Some(escape(&value.to_string())),
+                };
+                let text = expand(text, value)
+                    .map_err(|name| format!("its filter needs the property {name}"))?;
+                Filter::parse(&text)
+                    .map(Some)
+                    .map_err(|error| error.to_string())
+            }
+        }
+    }
+
+    pub(super) fn is_variable(&self) -> bool {
+        matches!(self, Self::Variable(_))
+    }
+}
+
+/// Replaces each `{name}`; the error is the name that has no value. A brace that is not closed stands for itself.
+fn expand(text: &str, value: impl Fn(&str) -> Option<String>) -> Result<String, String> {
+    let mut expanded = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('{') {
+        expanded.push_str(before);
+        let Some((name, after)) = after.split_once('}') else {
+            expanded.push('{');
+            rest = after;
+            continue;
+        };
+        expanded.push_str(&value(name).ok_or_else(|| name.to_owned())?);
+        rest = after;
+    }
+    expanded.push_str(rest);
+    Ok(expanded)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables_are_filled_in_and_protected() {
+        let filter = DeclaredFilter::parse("(&(a={one})(b=*{two}*))").unwrap();
+        let mut properties = Properties::from([("one", Value::from("x)(y=*"))]);
+        assert_eq!(
+            filter.with(&properties).unwrap_err(),
+            "its filter needs the property two"
+        );
+        properties.insert("two", 5);
+        let made = filter.with(&properties).unwrap().unwrap();
+        assert!(made.matches(&Properties::from([("a", "x)(y=*"), ("b", "-5-")])));
+        assert!(!made.matches(&Properties::from([("a", "x"), ("b", "-5-")])));
+        assert!(DeclaredFilter::parse("(a={one}").is_err());
+        assert!(DeclaredFilter::parse("").is_ok());
+    }
+}
