@@ -2,13 +2,14 @@
 //!
 //! In comes a task's name, out go the exit code and, for `test`, a last line that counts the tests
 //! that ran against real peers. Everything a task makes lies under `target/`. No task writes to the
-//! source tree but `codegen`, and none needs root: what the machine itself must have (Debian's etcd
-//! as the second version) is the business of `.ci/run`.
+//! source tree but `codegen` (and `fuzz`, a lock file that git ignores), and none needs root: what the
+//! machine itself must have (Debian's etcd as the second version) is the business of `.ci/run`.
 
 mod bench;
 mod ci;
 mod codegen;
 mod command;
+mod fuzz;
 mod peers;
 mod test;
 mod tidy;
@@ -40,6 +41,14 @@ enum Task {
         #[arg(long)]
         check: bool,
     },
+    /// Fuzzes the readers of foreign input, one or all; without a nightly toolchain their corpus runs as plain tests
+    Fuzz {
+        /// The name of the target; none means all
+        target: Option<String>,
+        /// How long each target runs
+        #[arg(long, default_value_t = 20)]
+        seconds: u32,
+    },
     /// Fetches the real peers for the tests (etcd and iPOPO) into target/peers
     Setup,
     /// Runs all tests, with the real peers
@@ -59,6 +68,7 @@ fn main() -> ExitCode {
         Task::Ci => ci::run(&root),
         Task::Codegen { check: false } => codegen::run().map_err(codegen_error),
         Task::Codegen { check: true } => codegen::check().map_err(codegen_error),
+        Task::Fuzz { target, seconds } => fuzz::run(&root, target.as_deref(), seconds),
         Task::Setup => peers::set_up(&root).map(|peers| println!("{peers}")),
         Task::Test { offline } => test::run(&root, offline),
         Task::Tidy => tidy::run(&root),
