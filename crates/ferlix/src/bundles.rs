@@ -46,6 +46,13 @@ pub const EVENTS: BundleSet = BundleSet {
     instances: &[(ferlix_event::FACTORY, ferlix_event::INSTANCE)],
 };
 
+/// The configuration admin and its shell commands; makes the configuration admin from framework properties
+/// (`ferlix.configadmin.folder`, …).
+pub const CONFIGURATION: BundleSet = BundleSet {
+    bundles: &[&ferlix_config::BUNDLE, &ferlix_config::SHELL_BUNDLE],
+    instances: &[(ferlix_config::FACTORY, ferlix_config::INSTANCE)],
+};
+
 const REMOTE: &[&BundleDefinition] = &[
     &ferlix_remote::admin::BUNDLE,
     &ferlix_remote::topology::BUNDLE,

@@ -4,6 +4,7 @@
 
 pub mod bundles;
 
+pub use ferlix_config as config;
 pub use ferlix_core as core;
 #[doc(hidden)]
 pub use ferlix_core as __core;
