@@ -200,7 +200,7 @@ impl Beside {
 
     /// A look-up beside a hit in the map.
     async fn look_up(&self, find: impl Fn() -> bool) -> Result<Comparison, Error> {
-        let hit = || self.map.get(&black_box(self.size / 2)).is_some();
+        let hit = || self.map.contains_key(&black_box(self.size / 2));
         Comparison::take(
             async |count| all(count, hit),
             async |count| all(count, &find),

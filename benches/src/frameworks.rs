@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use ferlix::http::HttpService;
 use ferlix::prelude::*;
-use ferlix::remote::admin::RemoteServiceAdmin;
+use ferlix::remote::admin::{ImportReference, RemoteServiceAdmin};
 use ferlix_examples::hello::Hello;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -195,7 +195,7 @@ impl Consumer {
         imports
             .iter()
             .flatten()
-            .find_map(|import| import.imported_endpoint())
+            .find_map(ImportReference::imported_endpoint)
             .map(|endpoint| endpoint.remote_service_id())
             .ok_or_else(|| Error::Answer("nothing is imported".to_owned()))
     }

@@ -8,6 +8,7 @@ use std::future::{Future, poll_fn};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures_util::TryFutureExt as _;
 use futures_util::future::BoxFuture;
 use http::{Request, Response};
 use tower_service::Service as TowerService;
@@ -40,7 +41,7 @@ pub fn handler_fn<F, Fut, E>(function: F) -> Arc<dyn Handler>
 where
     F: Fn(Request<Body>) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Result<Response<Body>, E>> + Send + 'static,
-    E: Into<BoxError>,
+    E: Into<BoxError> + 'static,
 {
     struct Function<F>(F);
 
@@ -48,11 +49,11 @@ where
     where
         F: Fn(Request<Body>) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<Response<Body>, E>> + Send + 'static,
-        E: Into<BoxError>,
+        E: Into<BoxError> + 'static,
     {
         fn handle(&self, request: Request<Body>) -> HandlerFuture {
-            let answer = (self.0)(request);
-            Box::pin(async move { answer.await.map_err(Into::into) })
+            // No async block: that would hold the function's future twice, before it is awaited and while it is.
+            Box::pin((self.0)(request).map_err(Into::into))
         }
     }
 

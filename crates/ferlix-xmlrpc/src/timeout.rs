@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use ferlix_core::property::Value;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 
 /// The header by which a caller tells how long it waits, in milliseconds; ECF's Java client sends it too.
-pub(crate) const TIMEOUT_HEADER: &str = "x-osgi-basic-timeout";
+pub(crate) const TIMEOUT_HEADER: HeaderName = HeaderName::from_static("x-osgi-basic-timeout");
 /// How long a call may take when nothing says otherwise.
 pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 /// No wait is longer, whatever a property or a header says.

@@ -63,7 +63,7 @@ impl Dispatcher {
     fn start(&self, request: Request<Incoming>) -> State {
         let (entry, target) = match self.route(&request) {
             Ok(found) => found,
-            Err(refusal) => return State::Ready(Some(refusal.page())),
+            Err(refusal) => return State::refused(refusal.page()),
         };
         let has_body = !request.body().is_end_stream();
         let info = RequestInfo::new(Arc::clone(&self.connection), Arc::clone(&entry), target);
@@ -78,11 +78,11 @@ impl Dispatcher {
                 entry,
                 has_body,
             }),
-            Err(panic) => State::Ready(Some(failed(
+            Err(panic) => State::refused(failed(
                 &self.connection,
                 &entry,
                 &panic_message("the handler", &*panic),
-            ))),
+            )),
         }
     }
 }
@@ -132,8 +132,15 @@ pub(super) struct Answer {
 }
 
 enum State {
-    Ready(Option<Response<Body>>),
+    /// On the heap, so that the rule, a running handler, does not take the room of the exception.
+    Ready(Box<Option<Response<Body>>>),
     Running(Running),
+}
+
+impl State {
+    fn refused(page: Response<Body>) -> Self {
+        Self::Ready(Box::new(Some(page)))
+    }
 }
 
 struct Running {

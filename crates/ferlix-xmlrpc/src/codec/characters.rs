@@ -77,6 +77,14 @@ pub(super) fn forbidden(text: &str) -> Option<(usize, char)> {
 /// The first character that XML cannot hold, and where it is in the text; what was appended before stays.
 pub(super) fn escape(text: &str, out: &mut String) -> Result<(), (usize, char)> {
     let bytes = text.as_bytes();
+    // Most texts are plain, which is seen without an early exit, so by vector instructions.
+    let special = bytes.iter().fold(false, |found, &byte| {
+        found | (byte < 0x20) | (byte == b'&') | (byte == b'<') | (byte == b'>') | (byte == 0xEF)
+    });
+    if !special {
+        out.push_str(text);
+        return Ok(());
+    }
     let mut done = 0;
     for (index, &byte) in bytes.iter().enumerate() {
         let reference = match CLASSES[usize::from(byte)] {

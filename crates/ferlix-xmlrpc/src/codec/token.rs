@@ -181,12 +181,12 @@ impl<'a> Tokens<'a> {
             attributes::check(attributes).map_err(|reason| self.malformed(reason))?;
         }
         let full = start.name().0;
-        let local = match full.split_once(':') {
-            Some((_, local)) if attributes::is_name(full) => local,
-            Some(_) => "",
-            None => full,
-        };
-        Tag::from_local(local).ok_or_else(|| CodecError::Unknown {
+        // Few names have a prefix: it is looked for in those that are not known as they stand.
+        let tag = Tag::from_local(full).or_else(|| {
+            let (_, local) = full.split_once(':')?;
+            attributes::is_name(full).then(|| Tag::from_local(local))?
+        });
+        tag.ok_or_else(|| CodecError::Unknown {
             name: shortened(full),
             offset: self.at,
         })

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use ferlix_http::{Body, Handler, handler_fn};
 use http::header::{ALLOW, CONTENT_ENCODING, CONTENT_TYPE};
+use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 
 use super::services::Services;
@@ -18,11 +19,20 @@ pub fn handler(services: Arc<Services>) -> Arc<dyn Handler> {
     handler_fn(move |request| answer(Arc::clone(&services), request))
 }
 
-async fn answer(
+/// The answer to a request, later. The request is taken apart before, so that its parts lie in the future once.
+fn answer(
     services: Arc<Services>,
     request: Request<Body>,
-) -> Result<Response<Body>, BoxError> {
+) -> impl Future<Output = Result<Response<Body>, BoxError>> {
     let (parts, body) = request.into_parts();
+    async move { read_and_call(&services, &parts, body).await }
+}
+
+async fn read_and_call(
+    services: &Services,
+    parts: &Parts,
+    body: Body,
+) -> Result<Response<Body>, BoxError> {
     if parts.method != Method::POST {
         let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, "XML-RPC takes POST only.\n");
         let post = HeaderValue::from_static("POST");
