@@ -276,3 +276,35 @@ async fn a_departing_service_is_seen_by_listeners_before_its_bundle_has_stopped(
     let expected = [(ServiceEventKind::Unregistering, BundleState::Stopping)];
     assert_eq!(*seen.lock().unwrap(), expected);
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_the_stop_may_give_up_and_wait_again() {
+    let framework = Framework::builder().start().await.unwrap();
+    let moment = std::time::Duration::from_secs(1);
+    let early = tokio::time::timeout(moment, framework.wait_for_stop()).await;
+    assert!(early.is_err(), "it runs");
+    framework.stop().await.unwrap();
+    framework.wait_for_stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_a_bundle_registered_is_told_apart_from_what_others_did() {
+    let (framework, bundle) = told_to("nothing").await;
+    let thing: Arc<dyn Thing> = Arc::new(Something);
+    let context = framework.bundle_by_name("test.plain").unwrap().context();
+    let other = context.register(thing, Properties::new()).unwrap();
+    let own = bundle.registered_services();
+    assert_eq!(own.len(), 1);
+    assert_ne!(own[0], *other.reference());
+    assert_eq!(
+        context.bundle().registered_services(),
+        [other.reference().clone()]
+    );
+    assert_eq!(
+        framework
+            .context()
+            .references(Some("test.thing"), None)
+            .len(),
+        2
+    );
+}

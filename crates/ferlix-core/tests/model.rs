@@ -216,10 +216,17 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
 
     #[test]
-    fn any_sequence_of_changes_tells_the_model_s_story(changes in prop::collection::vec(change(), 0..60)) {
+    fn any_sequence_of_changes_tells_the_model_s_story(
+        changes in prop::collection::vec(change(), 0..60),
+        indexed in any::<bool>(),
+    ) {
         runtime().block_on(async {
             let framework = Framework::builder().start().await.unwrap();
             let context = framework.context();
+            // An index changes the way to what is found, never what is found.
+            if indexed {
+                context.index_property("Size");
+            }
             let heard: Arc<Mutex<Vec<(u64, ServiceEventKind)>>> = Arc::default();
             let ears = Arc::clone(&heard);
             let listener = move |event: &ServiceEvent| ears.lock().unwrap().push((event.reference.id(), event.kind));

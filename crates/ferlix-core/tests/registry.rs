@@ -507,3 +507,29 @@ async fn an_equality_is_found_whatever_the_value_s_type() {
     );
     assert!(context.reference("test.counter", Some(&id)).is_none());
 }
+
+#[tokio::test]
+async fn a_listener_may_wait_for_a_thread_that_reads_the_service() {
+    let (_framework, context) = started().await;
+    let registration = context.register(greeter("x"), Properties::new()).unwrap();
+    let read = Log::default();
+    let (log, inner) = (Arc::clone(&read), context.clone());
+    let listener = move |event: &ServiceEvent| {
+        let (reference, context) = (event.reference.clone(), inner.clone());
+        let reader = std::thread::spawn(move || {
+            let found = context.reference("test.greeter", None);
+            assert_eq!(found.as_ref(), Some(&reference));
+            reference.property("n")
+        });
+        log.lock()
+            .unwrap()
+            .push(format!("{:?}", reader.join().unwrap()));
+    };
+    context
+        .add_service_listener(Some("test.greeter"), None, listener)
+        .unwrap();
+    registration
+        .set_properties(&Properties::from([("n", 1)]))
+        .unwrap();
+    assert_eq!(taken(&read), ["Some(Int(1))"]);
+}

@@ -47,9 +47,12 @@
 //! - `\66` is a byte in hexadecimal; iPOPO reads `66`. [`escape`] leaves `+ # , ; ' "` alone: they mean nothing in a filter.
 //! - A `*` in the text crosses line ends.
 //!
+//! A filter that stands in the program is written [`filter!`](crate::filter!): the compiler checks it.
+//!
 //! Deliberately absent: knowledge of services, an index, and templates with placeholders.
 
 mod error;
+mod literal;
 mod node;
 mod operand;
 mod parse;
@@ -62,6 +65,8 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 pub use error::FilterError;
+#[doc(hidden)]
+pub use literal::{check_literal, checked_literal};
 
 use self::node::{Check, Escaped, Node, Test};
 use self::operand::{Comparison, Operand};

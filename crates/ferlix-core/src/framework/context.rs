@@ -134,10 +134,9 @@ impl BundleContext {
         let registry = self.framework().registry();
         let best = registry.best_typed::<T>(self.bundle.id(), filter)?;
         // The best may have gone meanwhile, or have no view of that trait after all: then one by one.
-        self.get(&best).or_else(|| {
-            self.references_of::<T>(filter)
-                .iter()
-                .find_map(|one| self.get(one))
+        self.take(best).or_else(|| {
+            let all = self.references_of::<T>(filter);
+            all.into_iter().find_map(|one| self.take(one))
         })
     }
 
@@ -159,6 +158,10 @@ impl BundleContext {
     /// service of scope prototype each call makes an object of its own, until the guard is dropped.
     #[must_use]
     pub fn get<T: ?Sized + Service>(&self, reference: &ServiceRef) -> Option<ServiceGuard<T>> {
+        self.take(reference.clone())
+    }
+
+    fn take<T: ?Sized + Service>(&self, reference: ServiceRef) -> Option<ServiceGuard<T>> {
         if !reference.provides::<T>() {
             return None;
         }
@@ -169,7 +172,7 @@ impl BundleContext {
     /// factory failed.
     #[must_use]
     pub fn hold(&self, reference: &ServiceRef) -> Option<ServiceHold> {
-        reference.acquire(self.bundle.id()).map(ServiceHold)
+        reference.clone().acquire(self.bundle.id()).map(ServiceHold)
     }
 
     /// The objects of a service, one for each [`ServiceObjects::get`] if its scope is prototype; `None` when it is not

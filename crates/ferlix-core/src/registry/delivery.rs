@@ -104,7 +104,7 @@ impl Registry {
             if reference == event.reference {
                 continue;
             }
-            let usage = reference.acquire(reference.bundle_id());
+            let usage = reference.clone().acquire(reference.bundle_id());
             let hook = usage.and_then(|usage| {
                 let hook = usage.typed::<dyn EventListenerHook>()?;
                 Some((hook, usage))

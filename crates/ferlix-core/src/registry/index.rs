@@ -18,8 +18,14 @@ const ALWAYS: [&str; 2] = [keys::INSTANCE_NAME, "endpoint.id"];
 /// Every registered service. Plain data: the store puts it under its lock.
 pub(super) struct Index {
     by_id: BTreeMap<u64, ServiceRef>,
-    by_specification: HashMap<Arc<str>, BTreeMap<Place, ServiceRef>>,
+    by_specification: HashMap<Arc<str>, BTreeMap<Place, Listed>>,
     by_value: Vec<(Box<str>, Equality)>,
+}
+
+/// A service among those of one specification, with its properties: a search does not have to go to the service.
+struct Listed {
+    service: ServiceRef,
+    properties: Arc<Properties>,
 }
 
 /// Where to look for what a filter asks.
@@ -45,8 +51,8 @@ impl Default for Index {
 impl Index {
     pub(super) fn insert(&mut self, service: &ServiceRef) {
         self.by_id.insert(service.id(), service.clone());
-        self.place(service);
         let properties = service.properties();
+        self.place(service, &properties);
         for (key, equality) in &mut self.by_value {
             if let Some(value) = indexed(&properties, key) {
                 equality.insert(value, service);
@@ -69,7 +75,7 @@ impl Index {
     pub(super) fn change(
         &mut self,
         service: &ServiceRef,
-        next: &Properties,
+        next: &Arc<Properties>,
         ranking: i32,
         store: impl FnOnce(),
     ) {
@@ -85,22 +91,29 @@ impl Index {
                 }
             }
         }
-        if ranking == service.ranking() {
-            store();
-        } else {
+        if ranking != service.ranking() {
             self.displace(service);
-            store();
-            self.place(service);
         }
+        store();
+        self.place(service, next);
     }
 
-    fn place(&mut self, service: &ServiceRef) {
+    fn place(&mut self, service: &ServiceRef, properties: &Arc<Properties>) {
         let place = (Reverse(service.ranking()), service.id());
         for name in service.specifications() {
-            self.by_specification
-                .entry(Arc::clone(name))
-                .or_default()
-                .insert(place, service.clone());
+            let listed = Listed {
+                service: service.clone(),
+                properties: Arc::clone(properties),
+            };
+            match self.by_specification.get_mut(name) {
+                Some(services) => {
+                    services.insert(place, listed);
+                }
+                None => {
+                    let services = BTreeMap::from([(place, listed)]);
+                    self.by_specification.insert(Arc::clone(name), services);
+                }
+            }
         }
     }
 
@@ -161,7 +174,7 @@ impl Index {
     }
 
     /// The services of a specification, best first.
-    pub(super) fn named(&self, specification: &str) -> impl Iterator<Item = &ServiceRef> {
+    fn named(&self, specification: &str) -> impl Iterator<Item = &Listed> {
         self.by_specification
             .get(specification)
             .into_iter()
@@ -180,15 +193,15 @@ impl Index {
         filter: Option<&Filter>,
         accept: impl Fn(&ServiceRef) -> bool,
     ) -> Option<ServiceRef> {
-        let fits = |service: &&ServiceRef| matches(filter, service) && accept(service);
-        match (self.source(specification, filter), specification) {
-            (Source::Specification(name), _) if specification == Some(name) => {
-                self.named(name).find(fits).cloned()
-            }
-            (source, specification) => self
+        match self.source(specification, filter) {
+            Source::Specification(name) => self
+                .named(name)
+                .find(|listed| listed.matches(filter) && accept(&listed.service))
+                .map(|listed| listed.service.clone()),
+            source => self
                 .within(&source)
                 .filter(|service| has(service, specification))
-                .filter(fits)
+                .filter(|service| matches(filter, service) && accept(service))
                 .min()
                 .cloned(),
         }
@@ -201,15 +214,20 @@ impl Index {
         filter: Option<&Filter>,
     ) -> Vec<ServiceRef> {
         let source = self.source(specification, filter);
+        if let Source::Specification(name) = source {
+            return self
+                .named(name)
+                .filter(|listed| listed.matches(filter))
+                .map(|listed| listed.service.clone())
+                .collect();
+        }
         let mut found: Vec<ServiceRef> = self
             .within(&source)
             .filter(|service| has(service, specification) && matches(filter, service))
             .cloned()
             .collect();
-        if !matches!(source, Source::Specification(_)) {
-            found.sort();
-            found.dedup();
-        }
+        found.sort();
+        found.dedup();
         found
     }
 
@@ -217,7 +235,7 @@ impl Index {
         match *source {
             Source::One(id) => Box::new(self.by_id(id).into_iter()),
             Source::Value(equality, text) => Box::new(equality.candidates(text)),
-            Source::Specification(name) => Box::new(self.named(name)),
+            Source::Specification(name) => Box::new(self.named(name).map(|listed| &listed.service)),
             Source::All => Box::new(self.all()),
         }
     }
@@ -255,6 +273,12 @@ impl Index {
             }
         }
         best.0
+    }
+}
+
+impl Listed {
+    fn matches(&self, filter: Option<&Filter>) -> bool {
+        filter.is_none_or(|filter| filter.matches(&self.properties))
     }
 }
 

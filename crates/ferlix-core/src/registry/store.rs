@@ -274,7 +274,7 @@ impl Registry {
     ) -> Vec<ServiceRef> {
         let mut found = FoundSet { services };
         for reference in self.find(Some(FIND_HOOK), None) {
-            let usage = reference.acquire(reference.bundle_id());
+            let usage = reference.clone().acquire(reference.bundle_id());
             let hook = usage.and_then(|usage| Some((usage.typed::<dyn FindHook>()?, usage)));
             if let Some((hook, _usage)) = hook {
                 let call = catch_unwind(AssertUnwindSafe(|| hook.find(request, &mut found)));

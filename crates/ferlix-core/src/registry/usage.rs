@@ -99,7 +99,7 @@ impl ServiceRef {
 
     /// Counts a use by a bundle until the result is dropped; a service that is gone counts nothing.
     pub(crate) fn hold_use(&self, bundle_id: u64) -> Usage {
-        self.acquire(bundle_id).unwrap_or_else(|| Usage {
+        self.clone().acquire(bundle_id).unwrap_or_else(|| Usage {
             reference: self.clone(),
             bundle_id,
             life: NO_LIFE,
@@ -110,18 +110,26 @@ impl ServiceRef {
 
     /// Begins a use by a bundle, with an object made for it if the scope asks for one. `None` when the service is gone or
     /// its factory failed.
-    pub(crate) fn acquire(&self, bundle_id: u64) -> Option<Usage> {
-        let object = match self.0.object.maker() {
-            Some(maker) => return self.acquire_made(maker, bundle_id),
-            None => None,
-        };
-        let mut users = self.users();
-        if users.closed {
-            return None;
+    pub(crate) fn acquire(self, bundle_id: u64) -> Option<Usage> {
+        if let Some(maker) = self.0.object.maker() {
+            return self.acquire_made(maker, bundle_id);
         }
-        let user = users.of(bundle_id);
-        user.count += 1;
-        Some(self.usage(user, 0, object))
+        let life = {
+            let mut users = self.users();
+            if users.closed {
+                return None;
+            }
+            let user = users.of(bundle_id);
+            user.count += 1;
+            user.life
+        };
+        Some(Usage {
+            reference: self,
+            bundle_id,
+            life,
+            token: 0,
+            object: None,
+        })
     }
 
     fn acquire_made(&self, maker: &Maker, bundle_id: u64) -> Option<Usage> {
