@@ -4,15 +4,16 @@
 //! files are read before the service is offered.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use ferlix_core::component::{ComponentContext, ComponentError};
+use ferlix_core::component::{
+    ComponentContext, ComponentError, ComponentEvent, ComponentListenerId,
+};
 use ferlix_core::filter::Filter;
 use ferlix_core::framework::BundleContext;
 use ferlix_core::registry::{ListenerId, ServiceEvent, ServiceEventKind};
 use ferlix_core::{bundle, component, lifecycle, service_impl};
-use tokio::sync::Notify;
 use tokio::time::{Instant, MissedTickBehavior};
 
 use self::properties::{FOLDER, POLL, SERVICE_PID, TIMEOUT};
@@ -49,6 +50,9 @@ pub mod properties {
     /// Of a configuration, or of an instance that takes one: what a change does to the instance, `reconfigure` (default) or
     /// `restart` (it is killed and made again).
     pub const UPDATE_POLICY: &str = "ipopo.update.policy";
+    /// In front of a PID, the name of the condition that is there while the configuration has properties: a component with
+    /// `conditions("configuration:its.pid")` waits for it.
+    pub const CONDITION_PREFIX: &str = "configuration:";
     /// The value of [`UPDATE_POLICY`] for making the instance again.
     pub const RESTART: &str = "restart";
 }
@@ -61,12 +65,8 @@ bundle!(
     activator = None,
 );
 
-/// After a notice, the instances are looked at again after this long: what it announced may not be there yet.
-const SECOND_LOOKS: [Duration; 3] = [
-    Duration::from_millis(20),
-    Duration::from_millis(80),
-    Duration::from_millis(320),
-];
+/// How often an instance whose name was taken is tried again.
+const REFUSED_PERIOD: Duration = Duration::from_secs(1);
 
 #[component(factory = FACTORY, provides(dyn ConfigurationAdmin))]
 pub(crate) struct Admin {
@@ -77,7 +77,7 @@ pub(crate) struct Admin {
     #[property(TIMEOUT, default = 30_000)]
     timeout: u32,
     keeper: OnceLock<Arc<Keeper>>,
-    listeners: Mutex<Vec<ListenerId>>,
+    listeners: Mutex<Listeners>,
 }
 
 #[lifecycle]
@@ -90,17 +90,11 @@ impl Admin {
         let keeper = Keeper::new(table, Folder::new(&self.folder), applier);
         let keeper = Arc::clone(self.keeper.get_or_init(|| Arc::new(keeper)));
         keeper.scan().await;
-        let changed = Arc::new(Notify::new());
-        let listeners = listen(context.bundle(), &keeper.applier, &changed)?;
-        *self
-            .listeners
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = listeners;
-        tell_present(context.bundle(), &keeper.applier);
+        let listeners = listen(context.bundle(), &keeper.applier)?;
+        *self.listeners() = Some(listeners);
+        tell_present(&keeper.applier);
         let applier = Arc::clone(&keeper.applier);
-        keeper
-            .applier
-            .spawn(look_after_components(applier, changed));
+        keeper.applier.spawn(try_again(applier));
         if self.poll > 0 {
             let period = Duration::from_millis(self.poll.into());
             let applier = Arc::clone(&keeper.applier);
@@ -111,14 +105,12 @@ impl Admin {
 
     #[invalidate]
     async fn stop(&self, context: &ComponentContext) {
-        let listeners = std::mem::take(
-            &mut *self
-                .listeners
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner),
-        );
-        for listener in listeners {
-            context.bundle().remove_listener(listener);
+        let listeners = self.listeners().take();
+        if let Some((services, components)) = listeners {
+            for listener in services {
+                context.bundle().remove_listener(listener);
+            }
+            context.bundle().components().remove_listener(components);
         }
         if let Some(keeper) = self.keeper.get() {
             keeper.applier.stop().await;
@@ -130,8 +122,7 @@ impl Admin {
 fn listen(
     context: &BundleContext,
     applier: &Arc<Applier>,
-    changed: &Arc<Notify>,
-) -> Result<Vec<ListenerId>, ComponentError> {
+) -> Result<(Vec<ListenerId>, ComponentListenerId), ComponentError> {
     let mut listeners = Vec::new();
     for specification in [MANAGED_SERVICE, MANAGED_SERVICE_FACTORY] {
         let applier = Arc::clone(applier);
@@ -141,14 +132,16 @@ fn listen(
         };
         listeners.push(context.add_service_listener(Some(specification), None, listener)?);
     }
-    // Instances are known by the services that they offer, and by their bundles.
-    let instances = Filter::parse("(&(instance.name=*)(service.pid=*))")?;
-    let notify = Arc::clone(changed);
-    let listener = move |_: &ServiceEvent| notify.notify_one();
-    listeners.push(context.add_service_listener(None, Some(instances), listener)?);
-    let notify = Arc::clone(changed);
-    listeners.push(context.add_bundle_listener(move |_| notify.notify_one()));
-    Ok(listeners)
+    let weak = Arc::downgrade(applier);
+    let listener = move |event: &ComponentEvent| {
+        if let Some(applier) = weak.upgrade()
+            && let Some(pid) = applier.components.hear(event)
+        {
+            applier.mark(&pid);
+        }
+    };
+    let components = context.components().add_listener(context, listener);
+    Ok((listeners, components))
 }
 
 /// Marks the configurations that somebody with these PIDs takes.
@@ -163,25 +156,20 @@ fn mark_taken(applier: &Arc<Applier>, pids: &[&str]) {
     }
 }
 
-/// Tells the managed services that came before the listeners.
-fn tell_present(context: &BundleContext, applier: &Arc<Applier>) {
-    for specification in [MANAGED_SERVICE, MANAGED_SERVICE_FACTORY] {
-        for reference in context.references(Some(specification), None) {
-            mark_taken(applier, &reference.properties().texts(SERVICE_PID));
-        }
+/// Applies what was read to whoever is there already.
+fn tell_present(applier: &Arc<Applier>) {
+    applier.components.adopt_present();
+    for listed in applier.table.list() {
+        applier.mark(&listed.pid);
     }
 }
 
-/// Looks for component instances that came and went: at every notice, shortly after it, and each second.
-async fn look_after_components(applier: Arc<Applier>, changed: Arc<Notify>) {
-    let mut looks = SECOND_LOOKS.iter();
+/// Tries again, now and then, what could not be made.
+async fn try_again(applier: Arc<Applier>) {
     loop {
-        applier.sweep();
-        let pause = looks.next().copied().unwrap_or(Duration::from_secs(1));
-        tokio::select! {
-            biased;
-            () = changed.notified() => looks = SECOND_LOOKS.iter(),
-            () = tokio::time::sleep(pause) => {}
+        tokio::time::sleep(REFUSED_PERIOD).await;
+        for pid in applier.components.refused() {
+            applier.mark(&pid);
         }
     }
 }
@@ -195,7 +183,15 @@ async fn watch_folder(keeper: Arc<Keeper>, period: Duration) {
     }
 }
 
+type Listeners = Option<(Vec<ListenerId>, ComponentListenerId)>;
+
 impl Admin {
+    fn listeners(&self) -> MutexGuard<'_, Listeners> {
+        self.listeners
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn keeper(&self) -> Result<&Arc<Keeper>, ConfigError> {
         let keeper = self.keeper.get().ok_or(ConfigError::NotRunning)?;
         if keeper.applier.is_stopped() {

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::components::Components;
+use crate::conditions::Conditions;
 use crate::managed::Managed;
 use crate::table::Table;
 
@@ -32,6 +33,7 @@ pub(crate) struct Applier {
     working: Mutex<HashMap<Arc<str>, bool>>,
     pub(crate) managed: Managed,
     pub(crate) components: Components,
+    conditions: Conditions,
 }
 
 impl Applier {
@@ -46,6 +48,7 @@ impl Applier {
             working: Mutex::default(),
             managed: Managed::new(context.clone(), timeout),
             components: Components::new(context.clone()),
+            conditions: Conditions::new(context.clone()),
         }
     }
 
@@ -87,14 +90,14 @@ impl Applier {
 
     async fn apply(&self, pid: &Arc<str>) {
         let content = self.table.content(pid);
+        if content.is_none() {
+            self.conditions.withdraw(pid).await;
+        }
         self.managed.apply(pid, content.as_ref()).await;
         self.components.apply(pid, content.as_ref()).await;
-    }
-
-    /// Applies a configuration to takers that are new: instances that came, or were waiting for something.
-    pub(crate) fn sweep(self: &Arc<Self>) {
-        for pid in self.components.sweep() {
-            self.mark(&pid);
+        // Last: whoever waits for the configuration finds it applied.
+        if content.is_some() {
+            self.conditions.offer(pid);
         }
     }
 
@@ -120,6 +123,7 @@ impl Applier {
             );
         }
         self.components.end().await;
+        self.conditions.end().await;
     }
 
     fn working(&self) -> MutexGuard<'_, HashMap<Arc<str>, bool>> {

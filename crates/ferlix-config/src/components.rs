@@ -1,14 +1,14 @@
 //! [`Components`]: component instances that follow configurations, or are made from them.
 //!
 //! An instance with the property `service.pid` follows the configuration of that PID: its properties lie over those of the
-//! instance. A configuration of the factory PID `ferlix.ipopo.component` makes an instance, once its factory is there.
-//! Properties that leave a configuration go back to what the instance had before, or else to the factory's default.
+//! instance, and those that leave the configuration go back to what the instance had before. A configuration of the factory
+//! PID `ferlix.ipopo.component` makes an instance whenever its factory is there.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ferlix_core::Error;
-use ferlix_core::component::ComponentManager;
+use ferlix_core::component::{ComponentEvent, ComponentEventKind, ComponentManager};
 use ferlix_core::framework::BundleContext;
 use ferlix_core::property::{Properties, Value, keys};
 
@@ -26,8 +26,8 @@ pub(crate) struct Components {
 struct Known {
     /// Instances with a PID, by name.
     followers: BTreeMap<Arc<str>, Follower>,
-    /// Instances without one: they need no second look.
-    others: BTreeSet<Arc<str>>,
+    /// Followers that are being made again: what is heard of them is our own doing.
+    restarting: BTreeSet<Arc<str>>,
     /// Instances made from configurations, by PID of the configuration.
     made: BTreeMap<Arc<str>, Made>,
 }
@@ -52,18 +52,9 @@ struct Made {
     factory: String,
     name: String,
     generation: u64,
-    properties: Properties,
-    state: MadeState,
-    /// What was said of an instance that could not be made, to say it once.
+    /// What was said of an instance that could not be made, to say it once; else the instance is ours, whether its factory
+    /// is there or not.
     problem: Option<String>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum MadeState {
-    /// The instance is ours.
-    Running,
-    /// Its factory is not there yet, or its name is taken: tried again by `sweep`.
-    Waiting,
 }
 
 impl Components {
@@ -74,56 +65,53 @@ impl Components {
         }
     }
 
-    /// Looks which instances came and went, and returns the PIDs to apply.
-    pub(crate) fn sweep(&self) -> BTreeSet<Arc<str>> {
-        let manager = self.context.components();
-        let live: BTreeSet<Arc<str>> = manager
-            .instances()
-            .into_iter()
-            .map(|instance| instance.name)
-            .collect();
-        let new: Vec<Arc<str>> = {
-            let mut known = self.known();
-            known.followers.retain(|name, _| live.contains(name));
-            known.others.retain(|name| live.contains(name));
-            let seen =
-                |name: &Arc<str>| known.followers.contains_key(name) || known.others.contains(name);
-            live.iter().filter(|name| !seen(name)).cloned().collect()
-        };
-        let mut marked = BTreeSet::new();
-        for name in new {
-            let Some(details) = manager.instance(&name) else {
-                continue;
-            };
-            // An empty one, or one that is no text, names nothing.
-            let pid = details
-                .properties
-                .text(SERVICE_PID)
-                .filter(|pid| !pid.is_empty());
-            let mut known = self.known();
-            match pid.map(Arc::<str>::from) {
-                None => {
-                    known.others.insert(name);
+    /// Hears of an instance, and returns the PID to apply to it.
+    pub(crate) fn hear(&self, event: &ComponentEvent) -> Option<Arc<str>> {
+        let name = event.instance.as_ref()?;
+        match event.kind {
+            ComponentEventKind::Instantiated => self.adopt(name),
+            ComponentEventKind::Killed => {
+                let mut known = self.known();
+                if !known.restarting.contains(name) {
+                    known.followers.remove(name);
                 }
-                Some(pid) => {
-                    marked.insert(Arc::clone(&pid));
-                    let follower = Follower {
-                        pid,
-                        factory: details.factory,
-                        own: Properties::clone(&details.properties),
-                        applied: None,
-                    };
-                    known.followers.insert(name, follower);
-                }
+                None
             }
+            _ => None,
         }
+    }
+
+    /// Takes in the instances that are there.
+    pub(crate) fn adopt_present(&self) {
+        for instance in self.manager().instances() {
+            self.adopt(&instance.name);
+        }
+    }
+
+    fn adopt(&self, name: &Arc<str>) -> Option<Arc<str>> {
+        let details = self.manager().instance(name)?;
+        let pid = details.properties.text(SERVICE_PID);
+        // An empty one, or one that is no text, names nothing.
+        let pid: Arc<str> = pid.filter(|pid| !pid.is_empty())?.into();
+        let mut known = self.known();
+        if known.restarting.contains(name) {
+            return None;
+        }
+        let follower = Follower {
+            pid: Arc::clone(&pid),
+            factory: details.factory,
+            own: Properties::clone(&details.properties),
+            applied: None,
+        };
+        known.followers.insert(Arc::clone(name), follower);
+        Some(pid)
+    }
+
+    /// The PIDs whose instances could not be made: worth another try, as a name may be free by now.
+    pub(crate) fn refused(&self) -> Vec<Arc<str>> {
         let known = self.known();
-        let unmade = known
-            .made
-            .iter()
-            .filter(|(_, made)| made.state == MadeState::Waiting || !live.contains(&*made.name));
-        marked.extend(unmade.map(|(pid, _)| Arc::clone(pid)));
-        marked
+        let refused = known.made.iter().filter(|(_, made)| made.problem.is_some());
+        refused.map(|(pid, _)| Arc::clone(pid)).collect()
     }
 
     pub(crate) async fn apply(&self, pid: &Arc<str>, content: Option<&Content>) {
@@ -191,57 +179,48 @@ impl Components {
             return;
         };
         let name = content.properties.text(keys::INSTANCE_NAME).unwrap_or(pid);
-        let properties = without_directives(&content.properties);
         let before = self.known().made.get(pid).cloned();
-        let same = before
-            .as_ref()
-            .is_some_and(|made| made.factory == factory && made.name == name);
-        if !same {
+        let same = |made: &Made| made.factory == factory && made.name == name;
+        let before = before.filter(same);
+        if before.is_none() {
             self.unmake(pid).await;
         }
-        let before = before.filter(|_| same);
-        let ours = before
-            .as_ref()
-            .is_some_and(|made| made.state == MadeState::Running)
-            && self.manager().instance(name).is_some();
-        let changed = before
-            .as_ref()
-            .is_none_or(|made| made.generation != content.generation);
+        let manager = self.manager();
+        let properties = without_directives(&content.properties);
         let done = match &before {
-            Some(_) if ours && !changed => Ok(()),
-            Some(_) if ours && restarts(name, content.properties.get(UPDATE_POLICY)) => {
-                self.restart(factory, name, properties.clone()).await
-            }
-            Some(made) if ours => {
-                let back = |key: &str| self.default_of(factory, key);
-                let changes = changes(&made.properties, properties.clone(), back);
-                self.manager().reconfigure(name, changes).await.map(drop)
+            Some(made) if made.problem.is_none() => {
+                if made.generation == content.generation {
+                    return;
+                }
+                let policy = content.properties.get(UPDATE_POLICY);
+                // Somebody may have killed it.
+                if manager.instance(name).is_none() || restarts(name, policy) {
+                    let _ = manager.forget(name).await;
+                    manager
+                        .instantiate_when_available(factory, name, properties)
+                        .await
+                } else {
+                    manager.update_waiting(name, properties).await
+                }
             }
             _ => {
-                self.manager()
-                    .instantiate(factory, name, properties.clone())
+                manager
+                    .instantiate_when_available(factory, name, properties)
                     .await
             }
         };
-        let (state, problem) = match done {
-            Ok(()) => (MadeState::Running, None),
-            Err(error) => {
-                let text = error.to_string();
-                let said = before.and_then(|made| made.problem);
-                if matches!(error, Error::Unknown { .. }) {
-                    tracing::debug!(pid = &**pid, "the component waits: {text}");
-                } else if said.as_ref() != Some(&text) {
-                    tracing::error!(pid = &**pid, "the component was not made: {text}");
-                }
-                (MadeState::Waiting, Some(text))
-            }
-        };
+        let problem = done.err().map(|error| error.to_string());
+        let said = before.and_then(|made| made.problem);
+        if let Some(problem) = problem
+            .as_ref()
+            .filter(|problem| said.as_ref() != Some(problem))
+        {
+            tracing::error!(pid = &**pid, "the component was not made: {problem}");
+        }
         let made = Made {
             factory: factory.to_owned(),
             name: name.to_owned(),
             generation: content.generation,
-            properties,
-            state,
             problem,
         };
         self.known().made.insert(Arc::clone(pid), made);
@@ -250,9 +229,9 @@ impl Components {
     /// Ends the instance that was made from a configuration.
     async fn unmake(&self, pid: &str) {
         let removed = self.known().made.remove(pid);
-        if let Some(made) = removed.filter(|made| made.state == MadeState::Running) {
-            // It may have been killed by somebody else, or with its bundle.
-            let _ = self.manager().kill(&made.name).await;
+        if let Some(made) = removed.filter(|made| made.problem.is_none()) {
+            // Somebody else may have ended it.
+            let _ = self.manager().forget(&made.name).await;
         }
     }
 
@@ -267,23 +246,20 @@ impl Components {
     async fn restart(
         &self,
         factory: &str,
-        name: &str,
+        name: &Arc<str>,
         properties: Properties,
     ) -> Result<(), Error> {
-        self.manager().kill(name).await?;
-        self.manager().instantiate(factory, name, properties).await
-    }
-
-    /// What an instance of a factory has for a key that nobody gives.
-    fn default_of(&self, factory: &str, key: &str) -> Value {
-        let declared = self
-            .manager()
-            .factory(factory)
-            .and_then(|factory| factory.properties.get(key).cloned());
-        match declared {
-            Some(default) => self.context.property(key).unwrap_or(default),
-            None => Value::Null,
+        self.known().restarting.insert(Arc::clone(name));
+        let done = match self.manager().kill(name).await {
+            Ok(()) => self.manager().instantiate(factory, name, properties).await,
+            Err(error) => Err(error),
+        };
+        let mut known = self.known();
+        known.restarting.remove(name);
+        if done.is_err() {
+            known.followers.remove(name);
         }
+        done
     }
 
     fn manager(&self) -> &ComponentManager {

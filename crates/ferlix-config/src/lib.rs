@@ -15,6 +15,8 @@
 //! "greeting.pause" = 5
 //! ```
 //!
+//! A component that cannot do without names a condition: `conditions("configuration:greeter")`.
+//!
 //! Files are looked at every `ferlix.configadmin.poll` milliseconds. Polling is used rather than the system's notices of
 //! changes because the folder need not exist, may be replaced as a whole (a link, as Kubernetes does) or lie on a network,
 //! where notices are lost; a few hundred files cost well under a millisecond.
@@ -26,6 +28,7 @@ mod apply;
 mod codec;
 mod command;
 mod components;
+mod conditions;
 mod error;
 mod folder;
 mod keeper;

@@ -52,10 +52,53 @@ struct WithoutPid {
     _name: Live<String>,
 }
 
+#[component(
+    factory = "test.gated",
+    instance = "gated",
+    provides(dyn Basic),
+    conditions("configuration:test.gated"),
+    property("service.pid" = "test.gated")
+)]
+struct Gated {
+    // A plain field: the object is built once, with the configuration.
+    #[property("name", default = "default")]
+    name: String,
+    #[init(OBJECTS.fetch_add(1, Ordering::Relaxed))]
+    object: u64,
+}
+
+#[service_impl]
+impl Basic for Gated {
+    fn name(&self) -> String {
+        self.name.clone()
+    }
+
+    fn object(&self) -> u64 {
+        self.object
+    }
+}
+
+#[component(factory = "test.hidden", instance = "hidden", property("service.pid" = "test.hidden"), provides(dyn Basic))]
+struct Hidden {
+    #[property("secret", default = "declared", hidden)]
+    secret: Live<String>,
+}
+
+#[service_impl]
+impl Basic for Hidden {
+    fn name(&self) -> String {
+        self.secret.get()
+    }
+
+    fn object(&self) -> u64 {
+        0
+    }
+}
+
 bundle!(
     /// The components of these tests.
     TEST_BUNDLE = "test.config.components",
-    components = [BasicImpl, WithPid, WithoutPid],
+    components = [BasicImpl, WithPid, WithoutPid, Gated, Hidden],
     activator = None,
 );
 
@@ -479,4 +522,62 @@ async fn a_killed_instance_is_let_go() {
         weak.upgrade().is_none(),
         "nothing keeps the admin after the stop"
     );
+}
+
+#[tokio::test]
+async fn a_component_can_wait_for_its_configuration() {
+    let house = House::new().await;
+    house.install().await;
+    assert!(house.basic("gated").is_none());
+    let configuration = house.configuration("test.gated");
+    configuration
+        .update([("name", "configured")].into())
+        .await
+        .unwrap();
+    house.settle().await;
+    let first = house.basic("gated").unwrap();
+    assert_eq!(first.0, "configured");
+    configuration
+        .update([("name", "changed")].into())
+        .await
+        .unwrap();
+    house.settle().await;
+    let second = house.basic("gated").unwrap();
+    assert_eq!(second.0, "changed");
+    assert_ne!(first.1, second.1, "a plain field means another object");
+    configuration.update([("extra", 1)].into()).await.unwrap();
+    house.settle().await;
+    assert_eq!(
+        house.name_of("gated").as_deref(),
+        Some("default"),
+        "it still has a configuration"
+    );
+    configuration.delete().await.unwrap();
+    house.settle().await;
+    assert!(house.basic("gated").is_none());
+    assert!(house.is_there("gated"));
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn a_hidden_property_is_configured_by_its_name_with_a_dot() {
+    let house = House::new().await;
+    house.install().await;
+    let configuration = house.configuration("test.hidden");
+    configuration
+        .update([("secret", "from-configuration")].into())
+        .await
+        .unwrap();
+    house.settle().await;
+    assert_eq!(house.name_of("hidden").as_deref(), Some("declared"));
+    configuration
+        .update([(".secret", "rotated")].into())
+        .await
+        .unwrap();
+    house.settle().await;
+    assert_eq!(house.name_of("hidden").as_deref(), Some("rotated"));
+    for key in ["secret", ".secret"] {
+        assert_eq!(house.property("hidden", key), None, "{key}");
+    }
+    house.stop().await;
 }
