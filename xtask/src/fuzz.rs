@@ -36,7 +36,12 @@ pub(crate) fn run(root: &Path, target: Option<&str>, seconds: u32) -> Result<(),
     }
     if let Err(reason) = has_tools(root) {
         println!("no fuzzing: {reason}; the corpus runs as plain tests instead");
-        return run_command(cargo(root).args(["test", "--package", "ferlix-fuzz-checks"]));
+        return run_command(cargo(root).args([
+            "test",
+            "--package",
+            "ferlix-fuzz-checks",
+            "--tests",
+        ]));
     }
 
     // The versions that the workspace itself uses; cargo adds what libFuzzer needs.
