@@ -274,7 +274,8 @@ impl Components {
 /// The new properties, and for those that are not among them any more what they go back to.
 fn changes(before: &Properties, mut now: Properties, back: impl Fn(&str) -> Value) -> Properties {
     for (key, _) in before.iter() {
-        if !now.contains(key) {
+        // What a hidden property was is nobody's to know: it keeps what it was given last.
+        if !now.contains(key) && !key.starts_with('.') {
             now.insert(key, back(key));
         }
     }

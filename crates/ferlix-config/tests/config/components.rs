@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use ferlix_config::{BUNDLE, Configuration, INSTANCE};
-use ferlix_core::component::Live;
+use ferlix_config::{BUNDLE, Configuration, ConfigurationAdmin, INSTANCE};
+use ferlix_core::component::{ComponentError, ComponentState, Live};
 use ferlix_core::filter::Filter;
 use ferlix_core::framework::Bundle;
 use ferlix_core::property::{Properties, Value};
-use ferlix_core::{bundle, component, service, service_impl};
+use ferlix_core::{bundle, component, lifecycle, service, service_impl};
 
-use crate::support::{House, until};
+use crate::support::{House, Managed, index, until};
 
 /// Says what it is configured with, and which object it is.
 #[service("test.config.basic")]
@@ -95,10 +95,32 @@ impl Basic for Hidden {
     }
 }
 
+/// Updates a configuration that a managed service takes, while it validates.
+#[component(factory = "test.updating")]
+struct Updating {
+    #[inject]
+    admin: Arc<dyn ConfigurationAdmin>,
+}
+
+#[lifecycle]
+impl Updating {
+    #[validate]
+    async fn start(&self) -> Result<(), ComponentError> {
+        let configuration = self
+            .admin
+            .configuration("test.updated")
+            .map_err(ComponentError::other)?;
+        configuration
+            .update(index(7))
+            .await
+            .map_err(ComponentError::other)
+    }
+}
+
 bundle!(
     /// The components of these tests.
     TEST_BUNDLE = "test.config.components",
-    components = [BasicImpl, WithPid, WithoutPid, Gated, Hidden],
+    components = [BasicImpl, WithPid, WithoutPid, Gated, Hidden, Updating],
     activator = None,
 );
 
@@ -576,8 +598,47 @@ async fn a_hidden_property_is_configured_by_its_name_with_a_dot() {
         .unwrap();
     house.settle().await;
     assert_eq!(house.name_of("hidden").as_deref(), Some("rotated"));
+    // It keeps what it was given last.
+    configuration.update([("other", 1)].into()).await.unwrap();
+    house.settle().await;
+    assert_eq!(house.name_of("hidden").as_deref(), Some("rotated"));
     for key in ["secret", ".secret"] {
         assert_eq!(house.property("hidden", key), None, "{key}");
     }
+    house.stop().await;
+}
+
+#[tokio::test]
+async fn a_configuration_may_be_updated_while_a_component_validates() {
+    let house = House::new().await;
+    house.install().await;
+    let managed = Arc::new(Managed::default());
+    house.manage(&managed, "test.updated");
+    let components = house.context.components();
+    let valid = || components.instance("one").map(|one| one.state) == Some(ComponentState::Valid);
+    components
+        .instantiate("test.updating", "one", Properties::new())
+        .await
+        .unwrap();
+    house.settle().await;
+    assert!(valid());
+    assert_eq!(managed.take(), [7]);
+    house.configuration("test.updated").delete().await.unwrap();
+    components.kill("one").await.unwrap();
+    house.settle().await;
+    managed.take();
+    // The same, made from a configuration.
+    let configuration = house
+        .admin()
+        .create_factory_configuration("ferlix.ipopo.component")
+        .unwrap();
+    let described = [
+        ("ipopo.factory.name", "test.updating"),
+        ("instance.name", "one"),
+    ];
+    configuration.update(described.into()).await.unwrap();
+    house.settle().await;
+    assert!(valid());
+    assert_eq!(managed.take(), [7]);
     house.stop().await;
 }
