@@ -1,8 +1,8 @@
 //! The framework of Ferlix: bundles, the service registry, LDAP filters, events, hooks and the component model.
 //!
 //! The public interface is:
-//! - [`framework`]: [`Framework`](framework::Framework), its builder, bundles and their contexts, bundle events;
-//! - [`registry`]: service references, registrations, service events and listeners, the event-listener hook;
+//! - [`framework`]: [`Framework`](framework::Framework), its builder, bundles and their contexts, events, streams, trackers;
+//! - [`registry`]: service references, registrations, scopes, service events and listeners, hooks;
 //! - [`mod@component`]: factories, instances and the injected handles;
 //! - [`mod@service`]: what makes a trait a service, local or remote;
 //! - [`filter`]: LDAP filters; [`property`]: values and property maps;

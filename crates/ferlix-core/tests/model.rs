@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use ferlix_core::filter::Filter;
-use ferlix_core::framework::{BundleContext, Framework};
+use ferlix_core::framework::{BundleContext, BundleDefinition, Framework};
 use ferlix_core::property::{Properties, Value};
 use ferlix_core::registry::{
     ServiceEvent, ServiceEventKind, ServiceObject, ServiceRef, ServiceRegistration,
@@ -37,6 +37,14 @@ struct Thing;
 impl Red for Thing {}
 impl Blue for Thing {}
 
+static OWNER: BundleDefinition = BundleDefinition {
+    symbolic_name: "model.owner",
+    version: "0.0.0",
+    location: file!(),
+    components: &[],
+    activator: None,
+};
+
 const NAMES: [&str; 2] = ["model.red", "model.blue"];
 
 #[derive(Clone, Debug)]
@@ -51,6 +59,8 @@ enum Change {
     SetRanking(usize, i32),
     SetSize(usize, i32),
     RemoveSize(usize),
+    /// The bundle that owns the services stops and starts again.
+    Restart,
 }
 
 fn change() -> impl Strategy<Value = Change> {
@@ -61,6 +71,7 @@ fn change() -> impl Strategy<Value = Change> {
         2 => (any::<usize>(), -2..3).prop_map(|(which, ranking)| Change::SetRanking(which, ranking)),
         2 => (any::<usize>(), 0..3).prop_map(|(which, size)| Change::SetSize(which, size)),
         1 => any::<usize>().prop_map(Change::RemoveSize),
+        1 => Just(Change::Restart),
     ]
 }
 
@@ -158,7 +169,23 @@ impl Pair {
                 known.size = None;
                 registration.remove_properties(&["size"]).unwrap();
             }),
+            Change::Restart => {}
         }
+    }
+
+    /// Its stop unregisters what the bundle registered, newest first.
+    async fn restart(&mut self) {
+        let used = self.context.service::<dyn Red>(None);
+        self.context.bundle().stop().await.unwrap();
+        assert!(
+            used.is_none_or(|used| !used.release()),
+            "its uses have ended"
+        );
+        self.registrations.clear();
+        for known in std::mem::take(&mut self.known).iter().rev() {
+            self.tell(Some(known), None);
+        }
+        self.context.bundle().start().await.unwrap();
     }
 
     fn change(&mut self, index: usize, act: impl FnOnce(&mut Known, &ServiceRegistration)) {
@@ -221,7 +248,7 @@ proptest! {
         indexed in any::<bool>(),
     ) {
         runtime().block_on(async {
-            let framework = Framework::builder().start().await.unwrap();
+            let framework = Framework::builder().install(&OWNER).start().await.unwrap();
             let context = framework.context();
             // An index changes the way to what is found, never what is found.
             if indexed {
@@ -232,9 +259,14 @@ proptest! {
             let listener = move |event: &ServiceEvent| ears.lock().unwrap().push((event.reference.id(), event.kind));
             let filter = Filter::parse("(size=1)").unwrap();
             context.add_service_listener(Some(NAMES[0]), Some(filter), listener).unwrap();
+            let context = framework.bundle_by_name(OWNER.symbolic_name).unwrap().context();
             let mut pair = Pair { context, registrations: Vec::new(), known: Vec::new(), told: Vec::new() };
             for change in &changes {
-                pair.apply(change);
+                if matches!(change, Change::Restart) {
+                    pair.restart().await;
+                } else {
+                    pair.apply(change);
+                }
                 pair.compare();
             }
             assert_eq!(*heard.lock().unwrap(), pair.told);

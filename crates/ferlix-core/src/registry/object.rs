@@ -32,14 +32,18 @@ use crate::service::{Caller, Dispatch, Interface, Service};
 /// ```
 pub struct ServiceObject(Kind);
 
+/// Most objects are local: what the others need besides is in a box.
 enum Kind {
     Local(Vec<Face>),
-    Remote {
-        interfaces: Vec<String>,
-        caller: Arc<dyn Caller>,
-        views: Mutex<HashMap<TypeId, Box<dyn Any + Send + Sync>>>,
-    },
-    Made(Maker),
+    Remote(Box<Remote>),
+    Made(Box<Maker>),
+}
+
+/// An object in another process, and the typed views on it that were asked for.
+struct Remote {
+    interfaces: Vec<String>,
+    caller: Arc<dyn Caller>,
+    views: Mutex<HashMap<TypeId, Box<dyn Any + Send + Sync>>>,
 }
 
 /// The object as one of its interfaces: an `Arc<dyn Trait>` and what serves it.
@@ -72,13 +76,15 @@ impl ServiceObject {
     /// last.
     #[must_use]
     pub fn bundle_scoped<T: ?Sized + Service>(factory: Arc<impl ServiceFactory<T>>) -> Self {
-        Self(Kind::Made(Maker::new(ServiceScope::Bundle, factory)))
+        let maker = Maker::new(ServiceScope::Bundle, factory);
+        Self(Kind::Made(Box::new(maker)))
     }
 
     /// A service that has an object for each use.
     #[must_use]
     pub fn prototype<T: ?Sized + Service>(factory: Arc<impl ServiceFactory<T>>) -> Self {
-        Self(Kind::Made(Maker::new(ServiceScope::Prototype, factory)))
+        let maker = Maker::new(ServiceScope::Prototype, factory);
+        Self(Kind::Made(Box::new(maker)))
     }
 
     /// The same object under one more interface; one that lives elsewhere, or is made for its users, stays as it is.
@@ -93,18 +99,18 @@ impl ServiceObject {
     /// An object in another process, under the interfaces that its endpoint names; typed views are made when asked for.
     #[must_use]
     pub fn remote(interfaces: Vec<String>, caller: Arc<dyn Caller>) -> Self {
-        Self(Kind::Remote {
+        Self(Kind::Remote(Box::new(Remote {
             interfaces,
             caller,
             views: Mutex::default(),
-        })
+        })))
     }
 
     /// The names of the interfaces, in order.
     pub fn specifications(&self) -> impl Iterator<Item = &str> {
         let (faces, remote, made) = match &self.0 {
             Kind::Local(faces) => (faces.as_slice(), [].as_slice(), None),
-            Kind::Remote { interfaces, .. } => ([].as_slice(), interfaces.as_slice(), None),
+            Kind::Remote(remote) => ([].as_slice(), remote.interfaces.as_slice(), None),
             Kind::Made(maker) => ([].as_slice(), [].as_slice(), Some(maker.interface.name)),
         };
         faces
@@ -118,7 +124,7 @@ impl ServiceObject {
     #[must_use]
     pub fn scope(&self) -> ServiceScope {
         match &self.0 {
-            Kind::Local(_) | Kind::Remote { .. } => ServiceScope::Singleton,
+            Kind::Local(_) | Kind::Remote(_) => ServiceScope::Singleton,
             Kind::Made(maker) => maker.scope,
         }
     }
@@ -126,7 +132,7 @@ impl ServiceObject {
     /// What makes the objects, unless there is one for all.
     pub(super) fn maker(&self) -> Option<&Maker> {
         match &self.0 {
-            Kind::Local(_) | Kind::Remote { .. } => None,
+            Kind::Local(_) | Kind::Remote(_) => None,
             Kind::Made(maker) => Some(maker),
         }
     }
@@ -137,9 +143,9 @@ impl ServiceObject {
         let wanted = TypeId::of::<T>();
         match &self.0 {
             Kind::Local(faces) => faces.iter().any(|face| face.interface_type == wanted),
-            Kind::Remote { interfaces, .. } => {
+            Kind::Remote(remote) => {
                 let name = T::interface().name;
-                interfaces.iter().any(|interface| interface == name)
+                remote.interfaces.iter().any(|interface| interface == name)
             }
             Kind::Made(maker) => maker.interface_type == wanted,
         }
@@ -148,7 +154,7 @@ impl ServiceObject {
     /// Whether the object lives in another process.
     #[must_use]
     pub fn is_remote(&self) -> bool {
-        matches!(self.0, Kind::Remote { .. })
+        matches!(self.0, Kind::Remote(_))
     }
 
     /// The object as `dyn Trait`; `None` when it is not registered as that very trait, or is made for each user.
@@ -160,20 +166,16 @@ impl ServiceObject {
                 .find(|face| face.interface_type == wanted)
                 .and_then(|face| face.object.downcast_ref::<Arc<T>>())
                 .cloned(),
-            Kind::Remote {
-                interfaces,
-                caller,
-                views,
-            } => {
+            Kind::Remote(remote) => {
                 let name = T::interface().name;
-                if !interfaces.iter().any(|interface| interface == name) {
+                if !remote.interfaces.iter().any(|interface| interface == name) {
                     return None;
                 }
-                let mut views = views.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut views = remote.views.lock().unwrap_or_else(PoisonError::into_inner);
                 if let Some(view) = views.get(&wanted) {
                     return view.downcast_ref::<Arc<T>>().cloned();
                 }
-                let view = T::from_caller(Arc::clone(caller))?;
+                let view = T::from_caller(Arc::clone(&remote.caller))?;
                 views.insert(wanted, Box::new(Arc::clone(&view)));
                 Some(view)
             }
@@ -188,7 +190,7 @@ impl ServiceObject {
                 .iter()
                 .filter_map(|face| face.dispatch.clone())
                 .collect(),
-            Kind::Remote { .. } | Kind::Made(_) => Vec::new(),
+            Kind::Remote(_) | Kind::Made(_) => Vec::new(),
         }
     }
 }

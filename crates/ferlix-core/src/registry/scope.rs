@@ -46,6 +46,9 @@ impl fmt::Display for ServiceScope {
 /// bundle that ask for a bundle's object for the first time at once may both have one made; one of the two is handed to
 /// [`unget`](Self::unget) at once, and both threads get the other.
 ///
+/// Such a service is looked up through a [`BundleContext`](crate::framework::BundleContext). The fields of a component
+/// take services that have one object for all.
+///
 /// ```
 /// # use std::sync::Arc;
 /// # use ferlix_core::framework::{BoxError, Framework};
