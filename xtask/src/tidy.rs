@@ -34,6 +34,7 @@ const BORDERS: &[(&str, &[&str])] = &[
     ),
     ("quick-xml", &["ferlix-remote", "ferlix-xmlrpc"]),
     ("rustyline", &["ferlix-shell"]),
+    ("toml_edit", &["ferlix-config"]),
 ];
 
 /// Checks the tree.
