@@ -1,5 +1,7 @@
 //! The life of bundles and of the framework: what is refused, what is repeated, what a stop leaves behind.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -146,7 +148,7 @@ async fn an_uninstalled_bundle_has_nothing_and_can_do_nothing() {
     let (framework, bundle) = told_to("nothing").await;
     let context = bundle.context();
     let service = framework.context().reference("test.thing", None).unwrap();
-    assert_eq!(bundle.registered_services(), [service.clone()]);
+    assert_eq!(bundle.registered_services(), std::slice::from_ref(&service));
     let other = framework.context();
     let used = other.get::<dyn Thing>(&service).unwrap();
     bundle.uninstall().await.unwrap();
@@ -221,7 +223,7 @@ async fn a_stop_ends_what_the_bundle_used_and_heard() {
     });
     let service = context.reference("test.thing", None).unwrap();
     let uses = [context.get::<dyn Thing>(&service), context.get(&service)];
-    assert_eq!(plain.used_services(), [service.clone()]);
+    assert_eq!(plain.used_services(), std::slice::from_ref(&service));
     assert_eq!(service.use_count(plain.id()), 2);
     plain.stop().await.unwrap();
     assert!(plain.used_services().is_empty());

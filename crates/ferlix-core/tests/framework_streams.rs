@@ -1,5 +1,7 @@
 //! Streams: service, bundle and framework events, and the tracker that follows services.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::sync::{Arc, Mutex};
 
 use ferlix_core::Error;

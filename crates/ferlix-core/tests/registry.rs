@@ -96,7 +96,7 @@ async fn the_best_ranked_is_found_first_and_ids_are_never_reused() {
     let order: Vec<u64> = context
         .references(Some("test.greeter"), None)
         .iter()
-        .map(|one| one.id())
+        .map(ferlix_core::registry::ServiceRef::id)
         .collect();
     assert_eq!(order, [low.reference().id(), high.reference().id()]);
     let last = high.reference().id();
@@ -282,7 +282,7 @@ async fn a_panicking_listener_hurts_nobody_and_events_caused_by_events_keep_thei
         values
             .lock()
             .unwrap()
-            .push(format!("{:?}", event.properties.get("n")))
+            .push(format!("{:?}", event.properties.get("n")));
     };
     context
         .add_service_listener(Some("test.greeter"), None, last)

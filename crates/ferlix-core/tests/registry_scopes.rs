@@ -1,5 +1,7 @@
 //! Scopes of services: an object for each bundle or for each use, counted and handed back, whichever side stops.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -176,7 +178,10 @@ async fn a_bundle_has_one_object_until_its_last_use_ends() {
     assert_ne!(one.number(), other.number());
     assert_eq!(reference.use_count(first), 2);
     assert_eq!(reference.using_bundles(), [first, second]);
-    assert_eq!(world.first.bundle().used_services(), [reference.clone()]);
+    assert_eq!(
+        world.first.bundle().used_services(),
+        std::slice::from_ref(reference)
+    );
     drop(one);
     assert_eq!(world.carpenter.out(), [(first, 0), (second, 1)]);
     assert!(same.release());
