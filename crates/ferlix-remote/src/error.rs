@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::endpoint::excerpt::{QUOTED, excerpt};
 use crate::provider::BoxError;
 
 /// Why something remote was refused or failed.
@@ -27,7 +28,7 @@ pub enum Error {
     /// A property of an endpoint description has the wrong type or content (the exporter is at fault).
     #[error("endpoint property {name}: {reason}")]
     InvalidProperty {
-        /// The key.
+        /// The key; only its beginning when it is long.
         name: String,
         /// What is wrong with its value.
         reason: String,
@@ -108,9 +109,10 @@ impl Error {
         }
     }
 
+    /// A bad property; its name may be a peer's, so a long one is cut.
     pub(crate) fn invalid(name: &str, reason: impl Into<String>) -> Self {
         Self::InvalidProperty {
-            name: name.to_owned(),
+            name: excerpt(name, QUOTED).into_owned(),
             reason: reason.into(),
         }
     }

@@ -115,7 +115,11 @@ fn edef_files() {
     let foreign = format!("<q:x xmlns:q='urn:q'>{}</q:x>", "<a/>".repeat(100_000));
     let attributes = each(100_000, |index| format!(" a{index}=''"));
     let values = "<value>1</value>".repeat(50_000);
+    let falling = each(60_000, |index| {
+        format!("<property name='p{}' value=''/>", 99_999 - index)
+    });
     for (name, text) in [
+        ("properties in falling order", file("", &falling)),
         ("name spaces and elements", file(&spaces, &foreign)),
         ("few name spaces and elements", file(&few_spaces, &foreign)),
         (
@@ -174,6 +178,13 @@ fn records() {
             record(&format!(
                 r#",{{"name":"service.intents","value":"{}"}}"#,
                 "a ".repeat(100_000)
+            )),
+        ),
+        (
+            "a type named many times",
+            record(&format!(
+                r#",{{"type":"list","name":"a","value":[{values}"0"]}},{{"name":"ferlix.types","value":"{}"}}"#,
+                "a=long ".repeat(200_000)
             )),
         ),
         (

@@ -10,8 +10,9 @@ use quick_xml::writer::Writer;
 use super::NAMESPACE;
 use super::kind::Kind;
 use crate::Error;
-use crate::endpoint::EndpointDescription;
+use crate::endpoint::excerpt::{QUOTED, excerpt};
 use crate::endpoint::scalar::{self, Scalar};
+use crate::endpoint::{EndpointDescription, MAX_PROPERTIES, names};
 
 /// How many bytes a document may have.
 pub const MAX_BYTES: usize = 4 * 1024 * 1024;
@@ -23,12 +24,22 @@ pub const MAX_VALUES: usize = 65_536;
 /// Reads a document and returns its descriptions, in order.
 ///
 /// # Errors
-/// [`Error::TooLarge`] beyond a limit; [`Error::Edef`] for what is not EDEF: broken XML, a document type declaration, an unknown
+/// [`Error::TooLarge`] beyond a limit, [`MAX_PROPERTIES`] of a description among them (`service.imported` does not count);
+/// [`Error::Edef`] for what is not EDEF: broken XML, a character that XML 1.0 forbids, a document type declaration, an unknown
 /// element or value type, a text that its type cannot hold, a value given twice or not at all; and as for
 /// [`EndpointDescription::new`].
 pub fn read(text: &str) -> Result<Vec<EndpointDescription>, Error> {
     if text.len() > MAX_BYTES {
         return Err(too_large("the size in bytes", MAX_BYTES));
+    }
+    let bad = text
+        .char_indices()
+        .find(|(_, character)| !is_allowed(*character));
+    if let Some((offset, character)) = bad {
+        return Err(Error::Edef {
+            offset: u64::try_from(offset).ok(),
+            reason: forbidden(character),
+        });
     }
     let mut xml = NsReader::from_str(text);
     xml.config_mut().expand_empty_elements = true;
@@ -70,7 +81,8 @@ impl<'a> Reader<'a> {
                     descriptions = Some(self.descriptions()?);
                 }
                 Node::Element(start) | Node::Foreign(start) => {
-                    let name = start.name().as_ref().to_owned();
+                    let name = start.name();
+                    let name = excerpt(name.as_ref(), QUOTED);
                     return Err(self.error(format!("unexpected element {name}")));
                 }
                 Node::Text(text) if text.trim().is_empty() => {}
@@ -89,10 +101,22 @@ impl<'a> Reader<'a> {
         while let Some(start) = self.child("endpoint-descriptions")? {
             self.expect(&start, "endpoint-description")?;
             let mut properties = Properties::new();
+            let mut count = 0;
             while let Some(start) = self.child("endpoint-description")? {
                 self.expect(&start, "property")?;
                 let (name, value) = self.property(&start)?;
+                // It is added where it is absent, so what was just small enough would not be when it is written.
+                if !name.eq_ignore_ascii_case(names::SERVICE_IMPORTED) {
+                    count += 1;
+                }
+                if count > MAX_PROPERTIES {
+                    return Err(too_large(
+                        "the number of endpoint properties",
+                        MAX_PROPERTIES,
+                    ));
+                }
                 if properties.contains(&name) {
+                    let name = excerpt(&name, QUOTED);
                     return Err(self.error(format!("property {name} is given twice")));
                 }
                 properties.insert(name, value);
@@ -107,14 +131,18 @@ impl<'a> Reader<'a> {
         let Some(name) = self.attribute(start, "name")? else {
             return Err(self.error("a property has no name"));
         };
+        let shown = excerpt(&name, QUOTED).into_owned();
         let kind = match self.attribute(start, "value-type")? {
             None => Kind::String,
             Some(kind) => Kind::from_name(kind.trim()).ok_or_else(|| {
-                self.error(format!("property {name} has the unknown value type {kind}"))
+                let kind = excerpt(&kind, QUOTED);
+                self.error(format!(
+                    "property {shown} has the unknown value type {kind}"
+                ))
             })?,
         };
         let mut value = match self.attribute(start, "value")? {
-            Some(text) => Some(self.convert(&name, kind, text)?),
+            Some(text) => Some(self.convert(&shown, kind, text)?),
             None => None,
         };
         // Aries takes the text of the element where the attribute is absent.
@@ -123,9 +151,9 @@ impl<'a> Reader<'a> {
             match self.node()? {
                 Node::Element(start) => {
                     if value.is_some() {
-                        return Err(self.error(format!("property {name} has more than one value")));
+                        return Err(self.error(format!("property {shown} has more than one value")));
                     }
-                    value = Some(self.value_element(&name, kind, &start)?);
+                    value = Some(self.value_element(&shown, kind, &start)?);
                 }
                 Node::Foreign(_) => self.skip()?,
                 Node::Text(text) => content.push_str(&text),
@@ -134,13 +162,13 @@ impl<'a> Reader<'a> {
             }
         }
         if value.is_none() && !content.trim().is_empty() {
-            value = Some(self.convert(&name, kind, content)?);
+            value = Some(self.convert(&shown, kind, content)?);
         }
-        let value = value.ok_or_else(|| self.error(format!("property {name} has no value")))?;
+        let value = value.ok_or_else(|| self.error(format!("property {shown} has no value")))?;
         Ok((name, value))
     }
 
-    /// An `array`, `list`, `set` or `xml` element.
+    /// An `array`, `list`, `set` or `xml` element; `name` is the one for messages.
     fn value_element(
         &mut self,
         name: &str,
@@ -165,7 +193,10 @@ impl<'a> Reader<'a> {
             ("set", _) => self.values(&tag, name, kind).map(Value::Set),
             ("xml", Kind::String) => self.xml(name),
             ("xml", _) => Err(self.error(format!("property {name} is XML but not of type String"))),
-            _ => Err(self.error(format!("property {name} has the unknown element {tag}"))),
+            _ => {
+                let tag = excerpt(&tag, QUOTED);
+                Err(self.error(format!("property {name} has the unknown element {tag}")))
+            }
         }
     }
 
@@ -217,7 +248,7 @@ impl<'a> Reader<'a> {
     /// One element as it was written.
     fn raw(&mut self, start: &BytesStart<'_>) -> Result<String, Error> {
         let mut writer = Writer::new(Vec::new());
-        let failed = |this: &Self, error: std::io::Error| this.error(error.to_string());
+        let failed = |this: &Self, error: std::io::Error| this.broken(&error);
         writer
             .write_event(Event::Start(start.borrow()))
             .map_err(|error| failed(self, error))?;
@@ -232,7 +263,7 @@ impl<'a> Reader<'a> {
                     .map_err(|error| failed(self, error))?,
             }
         }
-        String::from_utf8(writer.into_inner()).map_err(|error| self.error(error.to_string()))
+        String::from_utf8(writer.into_inner()).map_err(|error| self.broken(&error))
     }
 
     /// The next child element of EDEF; `None` at the end of the parent.
@@ -288,9 +319,9 @@ impl<'a> Reader<'a> {
             }
             Ok((ResolveResult::Unbound, event)) => (true, event),
             Ok((ResolveResult::Unknown(_), event)) => (false, event),
-            Err(error) => return Err(self.error(error.to_string())),
+            Err(error) => return Err(self.broken(&error)),
         };
-        match event {
+        match &event {
             Event::Start(_) => {
                 self.depth += 1;
                 if self.depth > MAX_DEPTH {
@@ -298,6 +329,11 @@ impl<'a> Reader<'a> {
                 }
             }
             Event::End(_) => self.depth = self.depth.saturating_sub(1),
+            Event::GeneralRef(reference) => {
+                if let Ok(Some(character)) = reference.resolve_char_ref() {
+                    self.allow(character)?;
+                }
+            }
             Event::DocType(_) => {
                 return Err(self.error("a document type declaration is not allowed"));
             }
@@ -314,24 +350,37 @@ impl<'a> Reader<'a> {
                 let name = reference.xml10_content();
                 quick_xml::escape::resolve_xml_entity(&name)
                     .map(str::to_owned)
-                    .ok_or_else(|| self.error(format!("unknown entity {name}")))
+                    .ok_or_else(|| {
+                        let name = excerpt(&name, QUOTED);
+                        self.error(format!("unknown entity {name}"))
+                    })
             }
-            Err(error) => Err(self.error(error.to_string())),
+            Err(error) => Err(self.broken(&error)),
         }
     }
 
     fn attribute(&self, start: &BytesStart<'_>, name: &str) -> Result<Option<String>, Error> {
         let attribute = start
             .try_get_attribute(name)
-            .map_err(|error| self.error(error.to_string()))?;
-        attribute
-            .map(|attribute| {
-                attribute
-                    .normalized_value(XmlVersion::Implicit1_0)
-                    .map(std::borrow::Cow::into_owned)
-                    .map_err(|error| self.error(error.to_string()))
-            })
-            .transpose()
+            .map_err(|error| self.broken(&error))?;
+        let Some(attribute) = attribute else {
+            return Ok(None);
+        };
+        let value = attribute
+            .normalized_value(XmlVersion::Implicit1_0)
+            .map_err(|error| self.broken(&error))?;
+        value
+            .chars()
+            .try_for_each(|character| self.allow(character))?;
+        Ok(Some(value.into_owned()))
+    }
+
+    /// Refuses what XML cannot hold, not even as a reference: the parser lets it pass.
+    fn allow(&self, character: char) -> Result<(), Error> {
+        if is_allowed(character) {
+            return Ok(());
+        }
+        Err(self.error(forbidden(character)))
     }
 
     fn expect(&self, start: &BytesStart<'_>, name: &str) -> Result<(), Error> {
@@ -339,11 +388,12 @@ impl<'a> Reader<'a> {
         if found.as_ref() == name {
             return Ok(());
         }
-        Err(self.error(format!("expected element {name}, found {}", found.as_ref())))
+        let found = excerpt(found.as_ref(), QUOTED);
+        Err(self.error(format!("expected element {name}, found {found}")))
     }
 
     fn convert(&self, name: &str, kind: Kind, text: String) -> Result<Value, Error> {
-        let shown: String = text.chars().take(64).collect();
+        let shown = excerpt(&text, QUOTED).into_owned();
         kind.parse(text)
             .ok_or_else(|| self.error(format!("property {name}: {shown:?} is no {}", kind.name())))
     }
@@ -356,12 +406,30 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
+    /// What the parser says, which may repeat names.
+    fn broken(&self, error: &impl ToString) -> Error {
+        const LONGEST: usize = 3 * QUOTED;
+        self.error(excerpt(&error.to_string(), LONGEST))
+    }
+
     fn error(&self, reason: impl Into<String>) -> Error {
         Error::Edef {
             offset: Some(self.xml.buffer_position()),
             reason: reason.into(),
         }
     }
+}
+
+/// Whether XML 1.0 can hold the character (production `Char`).
+fn is_allowed(character: char) -> bool {
+    matches!(character, '\t' | '\n' | '\r' | ' '..='\u{FFFD}' | '\u{10000}'..)
+}
+
+fn forbidden(character: char) -> String {
+    format!(
+        "the character U+{:04X} is not allowed in XML",
+        u32::from(character)
+    )
 }
 
 fn too_large(what: &'static str, limit: usize) -> Error {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use ferlix_core::filter::Filter;
 use ferlix_core::property::{Properties, Value};
 
+use super::excerpt::{QUOTED, excerpt};
 use super::names;
 use super::version::is_version;
 use crate::Error;
@@ -260,7 +261,11 @@ fn number(properties: &Properties, name: &'static str) -> Result<Option<u64>, Er
     number
         .and_then(|number: i64| u64::try_from(number).ok())
         .map(Some)
-        .ok_or_else(|| Error::invalid(name, format!("{value} is not a number from 0 to 2^63-1")))
+        .ok_or_else(|| {
+            let value = value.to_string();
+            let value = excerpt(&value, QUOTED);
+            Error::invalid(name, format!("{value} is not a number from 0 to 2^63-1"))
+        })
 }
 
 fn required_texts(properties: &Properties, name: &'static str) -> Result<Vec<String>, Error> {
@@ -287,6 +292,8 @@ fn required_texts(properties: &Properties, name: &'static str) -> Result<Vec<Str
 fn check_versions(properties: &Properties) -> Result<(), Error> {
     for (key, value) in properties.iter() {
         if names::is_package_version(key) && !value.as_str().is_some_and(is_version) {
+            let value = value.to_string();
+            let value = excerpt(&value, QUOTED);
             return Err(Error::invalid(key, format!("{value} is not a version")));
         }
     }

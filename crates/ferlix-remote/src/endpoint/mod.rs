@@ -6,6 +6,7 @@
 //! discovery that uses it).
 
 mod description;
+pub(crate) mod excerpt;
 pub mod names;
 pub(crate) mod scalar;
 mod types;
@@ -13,4 +14,4 @@ mod version;
 mod wire;
 
 pub use description::EndpointDescription;
-pub use wire::{MAX_PROPERTIES, WireKind, WireProperty, decode, encode};
+pub use wire::{MAX_PROPERTIES, MAX_WORDS, WireKind, WireProperty, decode, encode};

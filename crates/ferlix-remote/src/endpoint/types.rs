@@ -3,15 +3,18 @@
 //! It is a list of `name=type` pairs, separated by spaces; in a name, a space, `=` and `%` are percent-encoded. For a list
 //! or a set the type is that of its elements.
 
+use std::collections::HashSet;
+
 use ferlix_core::property::{Properties, Value};
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
 
 use super::scalar::{self, Scalar};
+use super::wire::MAX_PROPERTIES;
 
 /// What is encoded in a name.
 const SEPARATORS: &AsciiSet = &CONTROLS.add(b' ').add(b'=').add(b'%');
 
-/// The types of some properties, by key.
+/// The types of some properties, by key; each key, whatever its case, is there once.
 #[derive(Debug, Default)]
 pub(super) struct Types(Vec<(String, Scalar)>);
 
@@ -32,8 +35,10 @@ impl Types {
         (!pairs.is_empty()).then(|| pairs.join(" "))
     }
 
-    /// Reads the text; pairs that make no sense are left out.
+    /// Reads the text; pairs that make no sense are left out, and so are all but the first of a key: a value is converted
+    /// once, however often a peer names it. There are no more pairs than there can be properties.
     pub(super) fn parse(text: &str) -> Self {
+        let mut seen = HashSet::new();
         let pair = |pair: &str| {
             let (key, name) = pair.split_once('=')?;
             let scalar = Scalar::ALL
@@ -42,7 +47,9 @@ impl Types {
             let key = percent_decode_str(key).decode_utf8().ok()?;
             Some((key.into_owned(), scalar))
         };
-        Self(text.split(' ').filter_map(pair).collect())
+        let pairs = text.split(' ').filter_map(pair);
+        let first = pairs.filter(|(key, _)| seen.insert(key.to_ascii_lowercase()));
+        Self(first.take(MAX_PROPERTIES).collect())
     }
 
     /// Gives the properties their types; a value that does not fit its type stays as it is.

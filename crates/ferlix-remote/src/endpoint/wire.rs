@@ -6,6 +6,7 @@
 use ferlix_core::property::{Properties, Value};
 
 use super::EndpointDescription;
+use super::excerpt::{QUOTED, excerpt};
 use super::names;
 use super::scalar::{self, Scalar};
 use super::types::Types;
@@ -13,6 +14,8 @@ use crate::Error;
 
 /// How many properties one description may have; a peer that sends more is refused.
 pub const MAX_PROPERTIES: usize = 1_024;
+/// How many words a standard property such as `service.intents` may hold; more are refused when reading and writing.
+pub const MAX_WORDS: usize = 1_024;
 
 /// The type names that ECF uses for the values of endpoint properties.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -126,7 +129,7 @@ const NUMBERS: [&str; 3] = [
 /// # Errors
 /// [`Error::MissingProperty`] when a property is missing without which iPOPO's discovery dies (`endpoint.framework.uuid`,
 /// `ecf.endpoint.id`, `ecf.endpoint.id.ns`); [`Error::InvalidProperty`] when a word that is to be joined with others
-/// contains a space.
+/// contains a space; [`Error::TooLarge`] beyond [`MAX_WORDS`].
 pub fn encode(description: &EndpointDescription) -> Result<Vec<WireProperty>, Error> {
     let properties = description.properties();
     let mut written = Vec::with_capacity(properties.len() + 4);
@@ -158,10 +161,16 @@ pub fn encode(description: &EndpointDescription) -> Result<Vec<WireProperty>, Er
             &description.remote_configurations(),
         )?,
     ));
-    for name in [names::REMOTE_INTENTS_SUPPORTED, names::SERVICE_INTENTS] {
-        if !properties.texts(name).is_empty() {
-            written.push(WireProperty::text(name, words(name)?));
-        }
+    // Always there, for peers that look for it; both of them read an empty text as no intents.
+    written.push(WireProperty::text(
+        names::REMOTE_INTENTS_SUPPORTED,
+        words(names::REMOTE_INTENTS_SUPPORTED)?,
+    ));
+    if !properties.texts(names::SERVICE_INTENTS).is_empty() {
+        written.push(WireProperty::text(
+            names::SERVICE_INTENTS,
+            words(names::SERVICE_INTENTS)?,
+        ));
     }
     written.push(WireProperty::text(
         names::ECF_RSVC_ID,
@@ -279,10 +288,16 @@ fn plain(value: &Value) -> Option<Value> {
 
 /// Joins words with one space.
 fn joined(name: &str, words: &[&str]) -> Result<String, Error> {
+    if words.len() > MAX_WORDS {
+        return Err(too_many_words());
+    }
     match words.iter().find(|word| word.contains(char::is_whitespace)) {
         Some(word) => Err(Error::invalid(
             name,
-            format!("{word:?} contains a space, which separates the values"),
+            format!(
+                "{:?} contains a space, which separates the values",
+                excerpt(word, QUOTED)
+            ),
         )),
         None => Ok(words.join(" ")),
     }
@@ -291,7 +306,7 @@ fn joined(name: &str, words: &[&str]) -> Result<String, Error> {
 /// Reads a description: every type of ECF, iPOPO's texts, and our own with their types restored.
 ///
 /// # Errors
-/// [`Error::TooLarge`] beyond [`MAX_PROPERTIES`]; [`Error::InvalidProperty`] for a value that is not what its type says, a
+/// [`Error::TooLarge`] beyond [`MAX_PROPERTIES`] or [`MAX_WORDS`]; [`Error::InvalidProperty`] for a value that is not what its type says, a
 /// number that is none, or a key given twice (whatever its case); and as for [`EndpointDescription::new`].
 pub fn decode(wire: impl IntoIterator<Item = WireProperty>) -> Result<EndpointDescription, Error> {
     let mut properties = Properties::new();
@@ -315,8 +330,11 @@ pub fn decode(wire: impl IntoIterator<Item = WireProperty>) -> Result<EndpointDe
             return Err(Error::invalid(&name, "it is given twice"));
         }
         let value = decode_value(&name, property.kind, property.value)?;
+        // Whoever supports no intents sends an empty text, which says what its absence says.
+        let is_empty_intents = name.eq_ignore_ascii_case(names::REMOTE_INTENTS_SUPPORTED)
+            && value.as_list().is_some_and(<[Value]>::is_empty);
         // iPOPO writes package versions once more under a key that lacks the package.
-        if !name.eq_ignore_ascii_case(names::ENDPOINT_PACKAGE_VERSION) {
+        if !is_empty_intents && !name.eq_ignore_ascii_case(names::ENDPOINT_PACKAGE_VERSION) {
             properties.insert(name, value);
         }
     }
@@ -324,17 +342,35 @@ pub fn decode(wire: impl IntoIterator<Item = WireProperty>) -> Result<EndpointDe
     EndpointDescription::new(properties)
 }
 
+fn too_many_words() -> Error {
+    Error::TooLarge {
+        what: "the number of words of an endpoint property",
+        limit: MAX_WORDS,
+    }
+}
+
 fn decode_value(name: &str, kind: WireKind, value: Value) -> Result<Value, Error> {
     let is = |standard: &str| standard.eq_ignore_ascii_case(name);
     if WORDS.iter().any(|standard| is(standard)) {
-        return Ok(match value {
-            Value::String(text) => text.split_whitespace().collect::<Vec<_>>().into(),
-            other => other,
-        });
+        let (count, words) = match value {
+            Value::String(text) => {
+                // One more than allowed is enough to see that there are too many.
+                let words: Vec<_> = text.split_whitespace().take(MAX_WORDS + 1).collect();
+                (words.len(), words.into())
+            }
+            other => (other.as_list().map_or(0, <[Value]>::len), other),
+        };
+        return match count {
+            0..=MAX_WORDS => Ok(words),
+            _ => Err(too_many_words()),
+        };
     }
     if NUMBERS.iter().any(|standard| is(standard)) {
-        return scalar::read(&value, Scalar::Long)
-            .ok_or_else(|| Error::invalid(name, format!("{value} is not a number")));
+        return scalar::read(&value, Scalar::Long).ok_or_else(|| {
+            let value = value.to_string();
+            let value = excerpt(&value, QUOTED);
+            Error::invalid(name, format!("{value} is not a number"))
+        });
     }
     let read = match kind {
         WireKind::String | WireKind::Object => Some(value.clone()),

@@ -3,7 +3,7 @@
 use ferlix_core::property::{Properties, Value};
 use ferlix_remote::Error;
 use ferlix_remote::edef::{MAX_BYTES, MAX_DEPTH, MAX_VALUES, read, write};
-use ferlix_remote::endpoint::EndpointDescription;
+use ferlix_remote::endpoint::{EndpointDescription, MAX_PROPERTIES};
 use proptest::prelude::*;
 
 const TUTORIAL: &str = include_str!("../fixtures/ipopo_hello.edef.xml");
@@ -230,6 +230,77 @@ fn limits_are_kept() {
         read(&document(&many)),
         Err(Error::TooLarge { .. })
     ));
+}
+
+#[test]
+fn a_description_has_no_more_properties_than_peers_take() {
+    let properties = |count: usize| -> String {
+        let property = |index| format!("<property name=\"p{index}\" value=\"\"/>");
+        (0..count).map(property).collect()
+    };
+    // Three are in the document already.
+    let most = read(&document(&properties(MAX_PROPERTIES - 3))).unwrap();
+    assert_eq!(read(&write(&most)).unwrap(), most);
+    assert!(matches!(
+        read(&document(&properties(MAX_PROPERTIES - 2))),
+        Err(Error::TooLarge {
+            limit: MAX_PROPERTIES,
+            ..
+        })
+    ));
+}
+
+#[test]
+fn characters_that_xml_forbids_are_refused_even_as_references() {
+    for bad in [
+        "\u{1}", "&#1;", "&#x1F;", "&#xFFFE;", "&#xFFFF;", "\u{FFFF}",
+    ] {
+        for property in [
+            format!("<property name=\"p{bad}\" value=\"x\"/>"),
+            format!("<property name=\"p\" value=\"x{bad}\"/>"),
+            format!("<property name=\"p\">x{bad}</property>"),
+            format!("<property name=\"p\"><list><value>{bad}</value></list></property>"),
+            format!("<property name=\"p\"><xml><a>{bad}</a></xml></property>"),
+        ] {
+            let error = read(&document(&property)).unwrap_err();
+            assert!(matches!(error, Error::Edef { .. }), "{property}: {error}");
+            assert!(
+                error.to_string().contains("is not allowed in XML"),
+                "{property}: {error}"
+            );
+        }
+    }
+    let good = "<property name=\"p\" value=\"&#9;&#10;&#13;&#x7F;&#xFFFD;&#x10000;\"/>";
+    assert_eq!(
+        value(good).unwrap(),
+        Value::from("\t\n\r\u{7F}\u{FFFD}\u{10000}")
+    );
+}
+
+#[test]
+fn errors_repeat_only_the_beginning_of_what_is_wrong() {
+    let long = "e".repeat(100_000);
+    for property in [
+        format!("<property name=\"{long}\"/>"),
+        format!("<property name=\"{long}\" value=\"\"/><property name=\"{long}\" value=\"\"/>"),
+        format!("<property name=\"p\" value-type=\"{long}\" value=\"\"/>"),
+        format!("<property name=\"{long}\" value-type=\"int\" value=\"{long}\"/>"),
+        format!("<property name=\"p\"><{long}/></property>"),
+        format!("<{long}/>"),
+        format!("<property name=\"p\"><list><value>&{long};</value></list></property>"),
+        format!("<property name=\"p\" value=\"&{long};\"/>"),
+        format!("<property name=\"p\"></{long}>"),
+    ] {
+        let error = read(&document(&property)).unwrap_err();
+        assert!(matches!(error, Error::Edef { .. }));
+        let error = error.to_string();
+        assert!(
+            error.len() < 500 && error.contains('…'),
+            "{} bytes: {}",
+            error.len(),
+            &error[..error.len().min(200)]
+        );
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use ferlix_core::property::{Properties, Value};
 use ferlix_remote::Error;
 use ferlix_remote::endpoint::{
-    EndpointDescription, MAX_PROPERTIES, WireKind, WireProperty, decode, encode,
+    EndpointDescription, MAX_PROPERTIES, MAX_WORDS, WireKind, WireProperty, decode, encode,
 };
 use proptest::prelude::*;
 
@@ -283,6 +283,91 @@ fn a_bad_record_says_which_property_is_bad() {
     }
     let many = (0..=MAX_PROPERTIES).map(|index| property(&format!("p{index}"), "string", "x"));
     assert!(matches!(decode(many), Err(Error::TooLarge { .. })));
+}
+
+#[test]
+fn only_the_first_type_of_a_key_counts() {
+    let mut wire = minimal();
+    wire.push(property("P", "string", "5"));
+    wire.push(property("q", "string", "x"));
+    wire.push(property(
+        "ferlix.types",
+        "string",
+        "p=long P=int q=int q=char",
+    ));
+    let description = decode(wire).unwrap();
+    assert_eq!(description.properties().get("p"), Some(&Value::Long(5)));
+    // It does not fit, so the value stays as it is: later pairs are not tried.
+    assert_eq!(description.properties().get("q"), Some(&Value::from("x")));
+}
+
+#[test]
+fn the_words_of_a_property_are_counted() {
+    let with = |count: usize| {
+        let mut wire = minimal();
+        wire.push(property("service.intents", "string", "a ".repeat(count)));
+        decode(wire)
+    };
+    assert_eq!(with(MAX_WORDS).unwrap().intents().len(), MAX_WORDS);
+    assert!(matches!(
+        with(MAX_WORDS + 1),
+        Err(Error::TooLarge {
+            limit: MAX_WORDS,
+            ..
+        })
+    ));
+    // A list is no way around it, nor may we write what peers of our kind refuse.
+    let many = vec!["a"; MAX_WORDS + 1];
+    let mut wire = minimal();
+    wire.push(property("service.intents", "list", many.clone()));
+    assert!(matches!(decode(wire), Err(Error::TooLarge { .. })));
+    let mut properties = decode(minimal()).unwrap().properties().clone();
+    properties.insert("objectClass", many);
+    let description = EndpointDescription::new(properties).unwrap();
+    assert!(matches!(encode(&description), Err(Error::TooLarge { .. })));
+}
+
+#[test]
+fn no_intents_are_written_as_an_empty_text_and_read_as_none() {
+    let mut wire = minimal();
+    for name in [
+        "endpoint.framework.uuid",
+        "ecf.endpoint.id",
+        "ecf.endpoint.id.ns",
+    ] {
+        wire.push(property(name, "string", "x"));
+    }
+    let written = encode(&decode(wire).unwrap()).unwrap();
+    assert!(written.contains(&property("remote.intents.supported", "string", "")));
+    let read = decode(written).unwrap();
+    assert!(!read.properties().contains("remote.intents.supported"));
+}
+
+#[test]
+fn errors_repeat_only_the_beginning_of_what_a_peer_sent() {
+    let long = "é".repeat(100_000);
+    for bad in [
+        vec![
+            property(&long, "string", "x"),
+            property(&long, "string", "y"),
+        ],
+        vec![property(&long, "int", "x")],
+        vec![property("ecf.rsvc.id", "string", long.as_str())],
+        vec![property(
+            "endpoint.package.version.a",
+            "string",
+            long.as_str(),
+        )],
+    ] {
+        let mut wire = minimal();
+        wire.extend(bad);
+        let error = decode(wire).unwrap_err().to_string();
+        assert!(
+            error.len() < 500 && error.contains('…'),
+            "{} bytes",
+            error.len()
+        );
+    }
 }
 
 fn scalar() -> impl Strategy<Value = Value> {
