@@ -185,7 +185,7 @@ impl Dependency {
             self.bound
                 .first()
                 .map(|bound| &bound.reference)
-                .filter(|one| self.candidates.contains(one.id()))
+                .filter(|one| self.candidates.contains(one.id()) && one.is_registered())
         };
         match field.kind {
             DependencyKind::Fixed => kept()
@@ -217,7 +217,10 @@ impl Dependency {
     }
 
     fn best(&self, field: &DependencyField) -> Option<&ServiceRef> {
-        let mut all = self.candidates.best_first.values();
+        // One that has gone while the instance was at work, and whose event still waits, must not bring it up again: a cycle
+        // would never settle.
+        let all = self.candidates.best_first.values();
+        let mut all = all.filter(|one| one.is_registered());
         match field.injection.order {
             None => all.next(),
             // Of equal ones `min_by` takes the first, which is the better ranked.
@@ -227,7 +230,8 @@ impl Dependency {
 
     /// Every service that fits, best first.
     pub(super) fn candidates(&self, field: &DependencyField) -> Vec<ServiceRef> {
-        let mut all: Vec<ServiceRef> = self.candidates.best_first.values().cloned().collect();
+        let all = self.candidates.best_first.values();
+        let mut all: Vec<ServiceRef> = all.filter(|one| one.is_registered()).cloned().collect();
         if let Some(order) = field.injection.order {
             all.sort_by(order);
         }

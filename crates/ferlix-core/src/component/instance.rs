@@ -14,7 +14,7 @@ use super::{ComponentError, schedule};
 use crate::filter::Filter;
 use crate::framework::{Activity, ActivityGuard, BundleContext};
 use crate::property::{Properties, Value};
-use crate::registry::{Hold, ServiceRef, ServiceRegistration};
+use crate::registry::{Hold, ServiceRef, ServiceRegistration, origins};
 
 /// The state of a component instance; the numbers are iPOPO's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -170,10 +170,7 @@ impl Instance {
     pub(super) async fn perform(self: &Arc<Self>, make: impl FnOnce(Done) -> Work) {
         let (sender, receiver) = oneshot::channel();
         // Work that its own callback asks for is queued, never waited for.
-        if crate::registry::Departure::begin()
-            .origins()
-            .contains(&self.id)
-        {
+        if origins().contains(&self.id) {
             self.enqueue(make(None));
             return;
         }

@@ -117,15 +117,15 @@ impl ComponentManager {
                     holder,
                 });
             }
-            let only = registered.factory.singleton;
-            let mut others = tables.instances.values();
-            if let Some(other) =
-                others.find(|one| only && Arc::ptr_eq(&one.factory, &registered.factory))
-            {
-                return Err(Error::Singleton {
-                    factory: factory.to_owned(),
-                    instance: other.name.to_string(),
-                });
+            if registered.factory.singleton {
+                let mut others = tables.instances.values();
+                let same = |one: &&Arc<Instance>| Arc::ptr_eq(&one.factory, &registered.factory);
+                if let Some(other) = others.find(same) {
+                    return Err(Error::Singleton {
+                        factory: factory.to_owned(),
+                        instance: other.name.to_string(),
+                    });
+                }
             }
             tables.next_id += 1;
             let name: Arc<str> = Arc::from(name);

@@ -18,7 +18,7 @@ use super::{
     Slot, Switch,
 };
 use crate::property::Properties;
-use crate::registry::{Departure, ORIGINS, ServiceRef, ServiceRegistration};
+use crate::registry::{ORIGINS, ServiceRef, ServiceRegistration, origins};
 
 /// What the driver of an instance works on.
 pub(super) struct Core {
@@ -75,15 +75,15 @@ pub(super) async fn drive(instance: Arc<Instance>) {
             return;
         };
         core = taken;
-        let mut origins = match &work {
+        let mut within = match &work {
             Work::Service {
                 hold: Some(hold), ..
             } => hold.departure().origins().to_vec(),
-            _ => Departure::begin().origins().to_vec(),
+            _ => origins().to_vec(),
         };
-        origins.push(instance.id);
+        within.push(instance.id);
         ORIGINS
-            .scope(origins.into(), process(&instance, &mut core, work))
+            .scope(within.into(), process(&instance, &mut core, work))
             .await;
     }
 }

@@ -38,7 +38,7 @@ pub use scope::{ServiceFactory, ServiceScope};
 pub use specification::check_specification;
 pub use usage::{ServiceGuard, ServiceHold};
 
-pub(crate) use departure::{Departure, DepartureHold as Hold, ORIGINS};
+pub(crate) use departure::{Departure, DepartureHold as Hold, ORIGINS, origins};
 pub(crate) use listener::Listener;
 pub(crate) use store::Registry;
 pub(crate) use usage::Usage;

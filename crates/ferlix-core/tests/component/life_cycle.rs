@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use ferlix_core::Error;
 use ferlix_core::component::{ComponentContext, ComponentState};
+use ferlix_core::framework::{BoxError, BundleActivator, BundleContext};
 use ferlix_core::property::{Properties, Value};
 use ferlix_core::{bundle, component, lifecycle, service_impl};
 
@@ -216,4 +217,55 @@ async fn an_update_makes_the_instances_again_with_their_properties() {
         ["default"],
         "a stop forgets what was made by hand"
     );
+}
+
+#[derive(Default)]
+struct Activator;
+
+#[async_trait::async_trait]
+impl BundleActivator for Activator {
+    async fn start(&self, context: &BundleContext) -> Result<(), BoxError> {
+        let journal = context.service::<dyn Journal>(None).ok_or("no journal")?;
+        journal.write("activator".to_owned());
+        Ok(())
+    }
+}
+
+#[component(factory = "boot-factory", instance = "boot")]
+struct Boot {
+    #[inject]
+    journal: Arc<dyn Journal>,
+}
+
+#[lifecycle]
+impl Boot {
+    #[validate]
+    fn start(&self) {
+        self.journal.write("validate".to_owned());
+    }
+}
+
+bundle!(
+    BOOT = "test.boot",
+    components = [Boot],
+    activator = Activator
+);
+
+#[tokio::test]
+async fn components_are_made_after_their_bundle_s_activator_and_not_in_a_stopped_framework() {
+    let stage = Stage::new(&[&BOOT]).await;
+    assert_eq!(stage.lines(), ["activator", "validate"]);
+    stage.framework.stop().await.unwrap();
+    let components = stage.framework.components();
+    assert!(components.factory("boot-factory").is_none());
+    let made = components
+        .instantiate("boot-factory", "late", Properties::new())
+        .await;
+    assert!(matches!(
+        made,
+        Err(Error::Unknown {
+            kind: "factory",
+            ..
+        })
+    ));
 }

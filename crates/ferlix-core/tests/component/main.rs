@@ -15,6 +15,7 @@ mod requires_broadcast;
 mod requires_map;
 mod requires_multi_spec;
 mod requires_varfilter;
+mod scale;
 mod support;
 mod temporal;
 mod validate_component;
