@@ -630,3 +630,104 @@ async fn what_a_component_sets_itself_is_no_configuration() {
         ComponentState::Valid
     );
 }
+
+trait Left: Send + Sync {}
+
+impl Service for dyn Left {
+    fn interface() -> &'static Interface {
+        static INTERFACE: Interface = Interface::local("test.left");
+        &INTERFACE
+    }
+}
+
+trait Right: Send + Sync {}
+
+impl Service for dyn Right {
+    fn interface() -> &'static Interface {
+        static INTERFACE: Interface = Interface::local("test.right");
+        &INTERFACE
+    }
+}
+
+/// Needs the log, and takes a right one if it is there.
+struct LeftHalf;
+
+impl Left for LeftHalf {}
+
+impl Component for LeftHalf {
+    fn factory() -> ComponentFactory {
+        ComponentFactory::of::<Self>("left-factory")
+            .instance("left")
+            .provides::<Self, dyn Left>(|this| this)
+            .inject::<Arc<dyn Log>>("log", "", 0)
+            .inject::<Opt<dyn Right>>("right", "", 0)
+    }
+
+    fn build(_: &mut Fields) -> Result<Self, ComponentError> {
+        Ok(Self)
+    }
+}
+
+/// Needs the log and a left one.
+struct RightHalf;
+
+impl Right for RightHalf {}
+
+impl Component for RightHalf {
+    fn factory() -> ComponentFactory {
+        ComponentFactory::of::<Self>("right-factory")
+            .instance("right")
+            .provides::<Self, dyn Right>(|this| this)
+            .inject::<Arc<dyn Log>>("log", "", 0)
+            .inject::<Arc<dyn Left>>("left", "", 0)
+    }
+
+    fn build(_: &mut Fields) -> Result<Self, ComponentError> {
+        Ok(Self)
+    }
+}
+
+/// Offers the log, so that both halves hear in one go that it departs.
+struct Logger;
+
+impl Log for Logger {
+    fn add(&self, _: String) {}
+}
+
+impl Component for Logger {
+    fn factory() -> ComponentFactory {
+        ComponentFactory::of::<Self>("logger-factory")
+            .instance("logger")
+            .provides::<Self, dyn Log>(|this| this)
+    }
+
+    fn build(_: &mut Fields) -> Result<Self, ComponentError> {
+        Ok(Self)
+    }
+}
+
+static HALVES: BundleDefinition = BundleDefinition {
+    symbolic_name: "test.halves",
+    version: "0.0.0",
+    location: file!(),
+    components: &[LeftHalf::factory, RightHalf::factory, Logger::factory],
+    activator: None,
+};
+
+#[tokio::test(start_paused = true)]
+async fn two_that_use_each_other_go_down_at_once_without_waiting_for_each_other() {
+    let framework = Framework::builder().install(&HALVES).start().await.unwrap();
+    framework.settle().await;
+    let states = || -> Vec<ComponentState> {
+        let instances = framework.components().instances();
+        instances.iter().map(|one| one.state).collect()
+    };
+    assert_eq!(states(), [ComponentState::Valid; 3]);
+    let begin = tokio::time::Instant::now();
+    framework.components().kill("logger").await.unwrap();
+    framework.settle().await;
+    // Time is virtual: any of it that passed was waited for in vain.
+    assert_eq!(begin.elapsed(), std::time::Duration::ZERO);
+    assert_eq!(states(), [ComponentState::Invalid; 2]);
+    framework.stop().await.unwrap();
+}

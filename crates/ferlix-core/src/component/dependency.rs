@@ -126,8 +126,7 @@ impl Dependency {
             };
             let departure = event.departure.as_ref();
             let waits = departure.filter(|departure| !departure.origins().contains(&instance.id));
-            let hold =
-                waits.map(|departure| departure.hold(format!("component {}", instance.name)));
+            let hold = waits.map(|departure| departure.hold_for(instance.id, &instance.name));
             let modified = event.kind == ServiceEventKind::Modified;
             instance.enqueue(Work::Service {
                 dependency: index,

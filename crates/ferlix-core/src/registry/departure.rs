@@ -2,10 +2,11 @@
 //!
 //! An UNREGISTERING event carries a departure; whoever must do something before the service can be dropped takes a
 //! [`DepartureHold`] with a name, and drops it when done. Holders that wait for this very departure (the component whose callback
-//! unregisters) are told by the departure's origins and take none.
+//! unregisters) are told by the departure's origins and take none. Two components that go down at once and use each other
+//! would wait for each other: [`Waits`] knows who waits for what, and gives up the hold that closes such a circle.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -31,9 +32,16 @@ pub(crate) struct Departure(Arc<Inner>);
 
 struct Inner {
     origins: Arc<[u64]>,
-    holders: Mutex<BTreeMap<u64, Cow<'static, str>>>,
+    holders: Mutex<BTreeMap<u64, Holder>>,
     next: AtomicU64,
     changed: Notify,
+}
+
+/// Who has to let go.
+struct Holder {
+    name: Cow<'static, str>,
+    /// The component instance, if it is one.
+    instance: Option<u64>,
 }
 
 impl Departure {
@@ -54,8 +62,17 @@ impl Departure {
 
     /// Takes a hold; the departure is over when every hold is dropped.
     pub(crate) fn hold(&self, holder: impl Into<Cow<'static, str>>) -> DepartureHold {
+        self.held_by(holder.into(), None)
+    }
+
+    /// Takes a hold for a component instance.
+    pub(crate) fn hold_for(&self, instance: u64, name: &str) -> DepartureHold {
+        self.held_by(format!("component {name}").into(), Some(instance))
+    }
+
+    fn held_by(&self, name: Cow<'static, str>, instance: Option<u64>) -> DepartureHold {
         let token = self.0.next.fetch_add(1, Ordering::Relaxed);
-        self.holders().insert(token, holder.into());
+        self.holders().insert(token, Holder { name, instance });
         DepartureHold {
             departure: self.clone(),
             token,
@@ -66,10 +83,12 @@ impl Departure {
     ///
     /// # Errors
     /// The names of those who still hold.
-    pub(crate) async fn wait(&self, timeout: Duration) -> Result<(), String> {
+    pub(crate) async fn wait(&self, waits: &Waits, timeout: Duration) -> Result<(), String> {
+        let _waiting = waits.begin(self);
         let over = async {
             loop {
                 let changed = self.0.changed.notified();
+                waits.break_circles(self);
                 if self.holders().is_empty() {
                     return;
                 }
@@ -78,16 +97,29 @@ impl Departure {
         };
         match tokio::time::timeout(timeout, over).await {
             Ok(()) => Ok(()),
-            Err(_) => Err(self
-                .holders()
-                .values()
-                .map(AsRef::as_ref)
-                .collect::<Vec<_>>()
-                .join(", ")),
+            Err(_) => {
+                let holders = self.holders();
+                let names: Vec<&str> = holders.values().map(|holder| &*holder.name).collect();
+                Err(names.join(", "))
+            }
         }
     }
 
-    fn holders(&self) -> MutexGuard<'_, BTreeMap<u64, Cow<'static, str>>> {
+    /// The instance that waits for this departure, if it is one.
+    fn waiter(&self) -> Option<u64> {
+        self.0.origins.last().copied()
+    }
+
+    /// The instances that hold it, by the numbers of their holds.
+    fn holding_instances(&self) -> Vec<(u64, u64)> {
+        let holders = self.holders();
+        let instances = holders
+            .iter()
+            .filter_map(|(token, holder)| Some((*token, holder.instance?)));
+        instances.collect()
+    }
+
+    fn holders(&self) -> MutexGuard<'_, BTreeMap<u64, Holder>> {
         self.0
             .holders
             .lock()
@@ -97,8 +129,10 @@ impl Departure {
 
 impl fmt::Debug for Departure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let holders = self.holders();
+        let names: Vec<&str> = holders.values().map(|holder| &*holder.name).collect();
         f.debug_struct("Departure")
-            .field("holders", &*self.holders())
+            .field("holders", &names)
             .finish_non_exhaustive()
     }
 }
@@ -122,5 +156,77 @@ impl Drop for DepartureHold {
     fn drop(&mut self) {
         self.departure.holders().remove(&self.token);
         self.departure.0.changed.notify_waiters();
+    }
+}
+
+/// Which component instances of a framework wait for which departures.
+#[derive(Default)]
+pub(crate) struct Waits(Mutex<BTreeMap<u64, Vec<Departure>>>);
+
+impl Waits {
+    /// Notes who waits for a departure, until the result is dropped.
+    fn begin<'a>(&'a self, departure: &'a Departure) -> Waiting<'a> {
+        if let Some(waiter) = departure.waiter() {
+            self.table()
+                .entry(waiter)
+                .or_default()
+                .push(departure.clone());
+        }
+        Waiting {
+            waits: self,
+            departure,
+        }
+    }
+
+    /// Gives up the holds of instances that wait, over however many others, for the one that waits for this departure:
+    /// they go down themselves and will let go when it has.
+    fn break_circles(&self, departure: &Departure) {
+        let Some(waiter) = departure.waiter() else {
+            return;
+        };
+        let table = self.table();
+        for (token, holder) in departure.holding_instances() {
+            let mut seen = BTreeSet::new();
+            let mut next = vec![holder];
+            while let Some(instance) = next.pop() {
+                if instance == waiter {
+                    departure.holders().remove(&token);
+                    break;
+                }
+                if seen.insert(instance) {
+                    let awaited = table.get(&instance).into_iter().flatten();
+                    next.extend(
+                        awaited
+                            .flat_map(Departure::holding_instances)
+                            .map(|(_, holder)| holder),
+                    );
+                }
+            }
+        }
+    }
+
+    fn table(&self) -> MutexGuard<'_, BTreeMap<u64, Vec<Departure>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Somebody waits for a departure, until dropped.
+struct Waiting<'a> {
+    waits: &'a Waits,
+    departure: &'a Departure,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        let Some(waiter) = self.departure.waiter() else {
+            return;
+        };
+        let mut table = self.waits.table();
+        if let Some(departures) = table.get_mut(&waiter) {
+            departures.retain(|one| !Arc::ptr_eq(&one.0, &self.departure.0));
+            if departures.is_empty() {
+                table.remove(&waiter);
+            }
+        }
     }
 }

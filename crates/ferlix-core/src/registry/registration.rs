@@ -61,7 +61,7 @@ impl ServiceRegistration {
     pub async fn unregister(&self) -> Result<(), Error> {
         let departure = self.registry.unregister(&self.reference)?;
         departure
-            .wait(self.departure_timeout)
+            .wait(self.registry.waits(), self.departure_timeout)
             .await
             .map_err(|late| Error::Departure {
                 what: format!("service {}", self.reference.id()),

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGua
 
 use arc_swap::ArcSwap;
 
+use super::departure::Waits;
 use super::index::Index;
 use super::listener::Listeners;
 use super::reference::{DEPARTING, Entry, REGISTERED};
@@ -27,6 +28,7 @@ pub(crate) struct Registry {
     event_hooks: AtomicUsize,
     find_hooks: AtomicUsize,
     owned: OwnedKeys,
+    waits: Waits,
 }
 
 /// The keys that the registry sets, shared by all services.
@@ -52,11 +54,17 @@ impl Default for Registry {
                 bundle_id: keys::SERVICE_BUNDLE_ID.into(),
                 scope: keys::SERVICE_SCOPE.into(),
             },
+            waits: Waits::default(),
         }
     }
 }
 
 impl Registry {
+    /// Who waits for which departure.
+    pub(super) fn waits(&self) -> &Waits {
+        &self.waits
+    }
+
     /// Registers an object and tells the hooks and listeners.
     pub(crate) fn register(
         &self,
