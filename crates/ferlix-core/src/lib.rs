@@ -5,7 +5,7 @@
 //! - [`registry`]: service references, registrations, scopes, service events and listeners, hooks;
 //! - [`mod@component`]: factories, instances and the injected handles;
 //! - [`mod@service`]: what makes a trait a service, local or remote;
-//! - [`filter`]: LDAP filters; [`property`]: values and property maps;
+//! - [`mod@filter`]: LDAP filters; [`property`]: values and property maps;
 //! - [`command`]: the trait of shell commands and what they print with.
 //!
 //! Deliberately absent: anything that opens a socket or a file. No lock is held while user code runs.
