@@ -1,12 +1,12 @@
 //! The server ends of the benchmarks, as child processes of this same program.
 //!
-//! A child says on its first line where it listens, serves until it is killed, and reads nothing. It is
-//! bound to the cores of the thread that starts it.
+//! A child says on its first line where it listens, and serves until it is killed or its standard input ends, as
+//! it does when the program that started it is killed. It is bound to the cores of the thread that starts it.
 
-use std::future;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::process::Command;
+use std::process::{self, Command};
 use std::sync::Arc;
+use std::{future, io, thread};
 
 use clap::ValueEnum;
 use ferlix_etcd::embedded::EmbeddedEtcd;
@@ -67,8 +67,13 @@ pub(crate) fn announce(address: SocketAddr) {
     println!("{LISTENING}{address}");
 }
 
-/// Serves as a child, until killed.
+/// Serves as a child, until killed or left alone.
 pub(crate) fn serve(role: Role, etcd: Option<SocketAddr>) -> Result<(), Error> {
+    thread::spawn(|| {
+        // Nothing is sent: it returns at the end of the input.
+        let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
+        process::exit(0);
+    });
     cores::runtime()?.block_on(async {
         match role {
             Role::Etcd => {
