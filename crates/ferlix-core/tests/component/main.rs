@@ -5,6 +5,7 @@
 
 mod conditions;
 mod field_callbacks;
+mod graphs;
 mod hidden_props;
 mod ipopo_service;
 mod life_cycle;
