@@ -11,6 +11,7 @@ mod codegen;
 mod command;
 mod fuzz;
 mod peers;
+mod soak;
 mod test;
 mod tidy;
 
@@ -51,6 +52,17 @@ enum Task {
     },
     /// Fetches the real peers for the tests (etcd and iPOPO) into target/peers
     Setup,
+    /// Runs the tests that draw what happens from a seed, all or those named, with thousands of seeds
+    Soak {
+        /// The names of the soaks; none means all
+        names: Vec<String>,
+        /// How many seeds each runs; without it, as many as are usual for it
+        #[arg(long, conflicts_with = "seed")]
+        seeds: Option<u64>,
+        /// Runs this seed only
+        #[arg(long)]
+        seed: Option<u64>,
+    },
     /// Runs all tests, with the real peers
     Test {
         /// Fetches nothing, and skips by name the tests whose peers are not there
@@ -70,6 +82,7 @@ fn main() -> ExitCode {
         Task::Codegen { check: true } => codegen::check().map_err(codegen_error),
         Task::Fuzz { target, seconds } => fuzz::run(&root, target.as_deref(), seconds),
         Task::Setup => peers::set_up(&root).map(|peers| println!("{peers}")),
+        Task::Soak { names, seeds, seed } => soak::run(&root, &names, seeds, seed),
         Task::Test { offline } => test::run(&root, offline),
         Task::Tidy => tidy::run(&root),
     };
