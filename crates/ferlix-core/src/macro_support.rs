@@ -126,6 +126,30 @@ pub fn reply<R: IntoValue, E: RemoteError>(
         .map_err(|source| wrong_value(method, "result", source))
 }
 
+/// Runs a method that is marked `#[remote(finish)]` in a task of its own: whoever waits for it may give up, at its deadline or
+/// because the caller is gone, and the work goes on to its end.
+///
+/// # Errors
+/// What the method returns; [`CallError::Refused`] when the runtime ends before it does.
+#[must_use]
+pub fn finish(
+    method: &'static str,
+    work: BoxFuture<'static, Result<Value, CallError>>,
+) -> BoxFuture<'static, Result<Value, CallError>> {
+    Box::pin(async move {
+        match tokio::spawn(work).await {
+            Ok(answer) => answer,
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(_) => Err(CallError::Refused {
+                    peer: method.to_owned(),
+                    reason: "the program ends".to_owned(),
+                }),
+            },
+        }
+    })
+}
+
 /// What a dispatcher answers when the interface has no such method.
 #[must_use]
 pub fn unknown_method(method: &str) -> BoxFuture<'static, Result<Value, CallError>> {

@@ -35,26 +35,11 @@ static WORKSHOP: Interface = Interface {
     name: "org.example.Workshop",
     version: None,
     methods: &[
-        Method {
-            name: "echo",
-            parameters: &["value"],
-        },
-        Method {
-            name: "fail",
-            parameters: &[],
-        },
-        Method {
-            name: "never",
-            parameters: &[],
-        },
-        Method {
-            name: "panic",
-            parameters: &[],
-        },
-        Method {
-            name: "unwritable",
-            parameters: &[],
-        },
+        Method::new("echo", &["value"]),
+        Method::new("fail", &[]),
+        Method::new("never", &[]),
+        Method::new("panic", &[]),
+        Method::new("unwritable", &[]),
     ],
 };
 

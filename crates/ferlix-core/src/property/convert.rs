@@ -59,6 +59,11 @@ impl ValueError {
     note = "use bool, an integer, a float, String, Vec<T>, Option<T>, a map by String, or a struct with #[derive(Structure)]"
 )]
 pub trait IntoValue {
+    /// Whether OSGi's intent `osgi.basic` has the type: booleans, numbers, characters, texts, bytes, structures, and lists,
+    /// maps and options of such. Dates, and [`Value`], which can be anything, are beyond it; a structure counts as basic
+    /// whatever its members are.
+    const BASIC: bool = true;
+
     /// Converts.
     ///
     /// # Errors
@@ -81,6 +86,8 @@ pub trait FromValue: Sized {
 }
 
 impl IntoValue for Value {
+    const BASIC: bool = false;
+
     fn into_value(self) -> Result<Value, ValueError> {
         Ok(self)
     }
@@ -116,8 +123,16 @@ macro_rules! plain {
 }
 
 plain!(
-    bool, i8, i16, i32, i64, u8, u16, u32, f32, f64, char, String, &str, DateTime
+    bool, i8, i16, i32, i64, u8, u16, u32, f32, f64, char, String, &str
 );
+
+impl IntoValue for DateTime {
+    const BASIC: bool = false;
+
+    fn into_value(self) -> Result<Value, ValueError> {
+        Ok(self.into())
+    }
+}
 
 macro_rules! large {
     ($($type:ty),*) => { $(
@@ -223,6 +238,8 @@ impl FromValue for DateTime {
 
 /// UTC, to the second, as the wire has it.
 impl IntoValue for SystemTime {
+    const BASIC: bool = false;
+
     fn into_value(self) -> Result<Value, ValueError> {
         let moment = time::OffsetDateTime::from(self);
         Ok(Value::DateTime(DateTime::new(moment.date(), moment.time())))
@@ -236,6 +253,8 @@ impl FromValue for SystemTime {
 }
 
 impl<T: IntoValue> IntoValue for Option<T> {
+    const BASIC: bool = T::BASIC;
+
     fn into_value(self) -> Result<Value, ValueError> {
         self.map_or(Ok(Value::Null), IntoValue::into_value)
     }
@@ -312,6 +331,8 @@ impl<K, T> Element for BTreeMap<K, T> {}
 impl<K, T, S> Element for HashMap<K, T, S> {}
 
 impl<T: IntoValue + Element> IntoValue for Vec<T> {
+    const BASIC: bool = T::BASIC;
+
     fn into_value(self) -> Result<Value, ValueError> {
         T::pack(self)
     }
@@ -334,6 +355,8 @@ fn member<T: FromValue>(name: &str, value: Value) -> Result<T, ValueError> {
 macro_rules! maps {
     ($($map:ident [$($bound:tt)*] [$($extra:ident: $($extra_bound:ident)+)?]),* $(,)?) => { $(
         impl<T: IntoValue $(, $extra)?> IntoValue for $map<String, T $(, $extra)?> {
+            const BASIC: bool = T::BASIC;
+
             fn into_value(self) -> Result<Value, ValueError> {
                 let members: Result<BTreeMap<String, Value>, ValueError> =
                     self.into_iter().map(|(name, value)| Ok((name, value.into_value()?))).collect();

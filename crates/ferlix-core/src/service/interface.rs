@@ -34,9 +34,44 @@ impl Interface {
 
 /// One method of a remote interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Method {
     /// The name on the wire, e.g. `sayHello`.
     pub name: &'static str,
     /// The names of the parameters, in order.
     pub parameters: &'static [&'static str],
+    /// Whether the work goes on to its end when the caller is gone or its deadline is over (`#[remote(finish)]`). Other methods
+    /// are dropped where they wait.
+    pub finish: bool,
+    /// Whether all types are among those of OSGi's intent `osgi.basic`; see
+    /// [`IntoValue::BASIC`](crate::property::IntoValue::BASIC).
+    pub basic: bool,
+}
+
+impl Method {
+    /// A method of basic types that is dropped when nobody waits for it any more.
+    #[must_use]
+    pub const fn new(name: &'static str, parameters: &'static [&'static str]) -> Self {
+        Self {
+            name,
+            parameters,
+            finish: false,
+            basic: true,
+        }
+    }
+
+    /// The same, but its work goes on to its end.
+    #[must_use]
+    pub const fn finishing(self) -> Self {
+        Self {
+            finish: true,
+            ..self
+        }
+    }
+
+    /// The same, with types that are all basic, or not.
+    #[must_use]
+    pub const fn of_basic_types(self, basic: bool) -> Self {
+        Self { basic, ..self }
+    }
 }

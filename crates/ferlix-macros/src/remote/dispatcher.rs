@@ -51,6 +51,7 @@ fn arm(core: &TokenStream, interface: &Ident, method: &Method, span: Span) -> To
         parameters,
         result,
         error,
+        finish,
         ..
     } = method;
     let names = method.names();
@@ -72,16 +73,24 @@ fn arm(core: &TokenStream, interface: &Ident, method: &Method, span: Span) -> To
     let reply_span = span_of(error);
     let located = support::located(core, reply_span);
     let reply = quote_spanned!(reply_span=> #located::__private::reply::<#result, #error>);
+    let work = quote_spanned! {span=>
+        ::std::boxed::Box::pin(async move {
+            #[allow(unused_mut)]
+            let mut #given = #core::__private::Received::new(#wire, #names, arguments)?;
+            #(#reads)*
+            #reply(#wire, <dyn #interface as #interface>::#ident(&*service #(, #passed)*).await)
+        })
+    };
+    let work = if *finish {
+        quote_spanned!(span=> #core::__private::finish(#wire, #work))
+    } else {
+        work
+    };
     quote_spanned! {span=>
         #(#cfgs)*
         #wire => {
             let service = ::std::sync::Arc::clone(&self.0);
-            ::std::boxed::Box::pin(async move {
-                #[allow(unused_mut)]
-                let mut #given = #core::__private::Received::new(#wire, #names, arguments)?;
-                #(#reads)*
-                #reply(#wire, <dyn #interface as #interface>::#ident(&*service #(, #passed)*).await)
-            })
+            #work
         }
     }
 }

@@ -54,6 +54,8 @@ pub(super) struct Method {
     pub(super) ident: Ident,
     /// The name on the wire.
     pub(super) wire: String,
+    /// Whether it ends what it began even when nobody waits for it any more.
+    pub(super) finish: bool,
     /// The signature with plain names as parameters.
     pub(super) signature: Signature,
     pub(super) parameters: Vec<Parameter>,
@@ -102,7 +104,7 @@ impl Method {
         rename: Rename,
         errors: &mut Errors,
     ) -> Option<Self> {
-        let name = read_name(function, errors);
+        let options = Options::read(function, errors);
         let cfgs = cfgs(&function.attrs);
         let signature = &function.sig;
         let ident = signature.ident.clone();
@@ -122,7 +124,10 @@ impl Method {
         let parameters = read_parameters(signature, errors);
         let (result, error) = read_output(signature, errors)?;
         Some(Self {
-            wire: name.unwrap_or_else(|| rename.apply(&ident.unraw().to_string())),
+            wire: options
+                .name
+                .unwrap_or_else(|| rename.apply(&ident.unraw().to_string())),
+            finish: options.finish,
             signature: plain_signature(signature, &parameters),
             cfgs,
             ident,
@@ -136,7 +141,18 @@ impl Method {
     pub(super) fn description(&self, core: &TokenStream) -> TokenStream {
         let Self { cfgs, wire, .. } = self;
         let names = self.names();
-        quote!(#(#cfgs)* #core::service::Method { name: #wire, parameters: #names })
+        let types = self.parameters.iter().map(Parameter::owned);
+        let result = &self.result;
+        let finish = self.finish.then(|| quote!(.finishing()));
+        quote! {
+            #(#cfgs)*
+            #core::service::Method::new(#wire, #names)
+                #finish
+                .of_basic_types(
+                    #(<#types as #core::property::IntoValue>::BASIC &&)*
+                    <#result as #core::property::IntoValue>::BASIC
+                )
+        }
     }
 
     /// The names of the parameters, as `&[…]`.
@@ -146,36 +162,51 @@ impl Method {
     }
 }
 
-fn read_name(function: &mut TraitItemFn, errors: &mut Errors) -> Option<String> {
-    let mut name: Option<LitStr> = None;
-    for attribute in take_attributes(&mut function.attrs, &["remote"]) {
-        let mut found = Errors::default();
-        let parser = |input: ParseStream<'_>| {
-            support::options(input, &mut found, |key, input, errors| {
-                if key == "name" {
-                    set(&mut name, key, assigned(input), errors)
-                } else {
-                    Err(syn::Error::new_spanned(
-                        key,
-                        "write #[remote(name = \"nameOnTheWire\")]",
-                    ))
-                }
-            })
-        };
-        if let Some(tokens) = errors.keep(support::attribute_tokens(&attribute)) {
-            support::parse(tokens, parser, errors);
+/// What `#[remote(…)]` says of a method.
+#[derive(Default)]
+struct Options {
+    /// The name on the wire.
+    name: Option<String>,
+    finish: bool,
+}
+
+const REMOTE: &str = "write #[remote(name = \"nameOnTheWire\")] or #[remote(finish)]";
+
+impl Options {
+    fn read(function: &mut TraitItemFn, errors: &mut Errors) -> Self {
+        let mut name: Option<LitStr> = None;
+        let mut finish = None;
+        for attribute in take_attributes(&mut function.attrs, &["remote"]) {
+            let mut found = Errors::default();
+            let parser = |input: ParseStream<'_>| {
+                support::options(input, &mut found, |key, input, errors| {
+                    if key == "name" {
+                        set(&mut name, key, assigned(input), errors)
+                    } else if key == "finish" {
+                        set(&mut finish, key, Ok(()), errors)
+                    } else {
+                        Err(syn::Error::new_spanned(key, REMOTE))
+                    }
+                })
+            };
+            if let Some(tokens) = errors.keep(support::attribute_tokens(&attribute)) {
+                support::parse(tokens, parser, errors);
+            }
+            errors.append(found);
+            if name.is_none() && finish.is_none() {
+                errors.add(&attribute, REMOTE);
+            }
         }
-        errors.append(found);
-        if name.is_none() {
-            errors.add(&attribute, "write #[remote(name = \"nameOnTheWire\")]");
+        if let Some(name) = &name
+            && name.value().trim().is_empty()
+        {
+            errors.add(name, "the name of a method cannot be empty");
+        }
+        Self {
+            name: name.map(|name| name.value()),
+            finish: finish.is_some(),
         }
     }
-    if let Some(name) = &name
-        && name.value().trim().is_empty()
-    {
-        errors.add(name, "the name of a method cannot be empty");
-    }
-    name.map(|name| name.value())
 }
 
 fn check_receiver(signature: &Signature, errors: &mut Errors) {
