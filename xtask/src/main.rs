@@ -12,6 +12,7 @@ mod command;
 mod fuzz;
 mod peers;
 mod soak;
+mod tables;
 mod test;
 mod tidy;
 
@@ -63,6 +64,8 @@ enum Task {
         #[arg(long)]
         seed: Option<u64>,
     },
+    /// Checks that every test exists that a table in docs/ names; `test` checks that it ran, too
+    Tables,
     /// Runs all tests, with the real peers
     Test {
         /// Fetches nothing, and skips by name the tests whose peers are not there
@@ -83,6 +86,7 @@ fn main() -> ExitCode {
         Task::Fuzz { target, seconds } => fuzz::run(&root, target.as_deref(), seconds),
         Task::Setup => peers::set_up(&root).map(|peers| println!("{peers}")),
         Task::Soak { names, seeds, seed } => soak::run(&root, &names, seeds, seed),
+        Task::Tables => tables::run(&root),
         Task::Test { offline } => test::run(&root, offline),
         Task::Tidy => tidy::run(&root),
     };

@@ -6,10 +6,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::io;
 use std::path::Path;
 
-use crate::command::{self, Error, cargo, run as run_command};
+use crate::command::{Error, cargo, run as run_command};
 use crate::peers::{self, Peers};
+use crate::tables;
 
 /// Runs every test.
 ///
@@ -23,7 +25,7 @@ pub(crate) fn run(root: &Path, offline: bool) -> Result<(), Error> {
         peers::set_up(root)?
     };
     println!("{peers}");
-    clear_report(root)?;
+    clear_reports(root)?;
 
     let missing = peers.missing();
     let outcome = run_parts(root, &peers, missing.is_empty());
@@ -45,12 +47,14 @@ pub(crate) fn run(root: &Path, offline: bool) -> Result<(), Error> {
     Ok(())
 }
 
-/// The programs first, because tests across processes start them; then the tests; then the doctests.
+/// The programs first, because tests across processes start them; then the tests, and whether those ran
+/// that the tables in docs/ name; then the doctests.
 fn run_parts(root: &Path, peers: &Peers, with_peers: bool) -> Result<(), Error> {
     run_command(cargo(root).args(["build", "--workspace", "--examples", "--bins"]))?;
 
     let mut tests = cargo(root);
-    if has_nextest(root) {
+    let has_nextest = tables::has_nextest(root);
+    if has_nextest {
         tests.args(["nextest", "run", "--workspace", "--no-fail-fast"]);
         if with_peers {
             tests.args(["--run-ignored", "all"]);
@@ -72,17 +76,28 @@ fn run_parts(root: &Path, peers: &Peers, with_peers: bool) -> Result<(), Error> 
         }
     }
     run_command(tests.envs(peers.environment(root)))?;
+    if has_nextest {
+        tables::check_run(root, with_peers)?;
+    } else {
+        println!(
+            "without cargo-nextest: it was not checked that every test ran that docs/ names in its tables"
+        );
+    }
     run_command(cargo(root).args(["test", "--workspace", "--doc"]))
 }
 
-fn has_nextest(root: &Path) -> bool {
-    command::output(cargo(root).args(["nextest", "--version"])).is_ok()
-}
-
-fn clear_report(root: &Path) -> Result<(), Error> {
+/// Takes away what an earlier run reported.
+fn clear_reports(root: &Path) -> Result<(), Error> {
     let folder = peers::folder(root);
     fs::create_dir_all(&folder).map_err(Error::io(format!("make {}", folder.display())))?;
-    fs::write(peers::report(root), "").map_err(Error::io("clear target/peers/report"))
+    fs::write(peers::report(root), "").map_err(Error::io("clear target/peers/report"))?;
+    let ran = tables::report_path(root);
+    match fs::remove_file(&ran) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(Error::io(format!("remove {}", ran.display()))(error))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// How many different tests ran, per etcd version.
