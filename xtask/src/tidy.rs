@@ -32,7 +32,7 @@ const BORDERS: &[(&str, &[&str])] = &[
             "ferlix-benches",
         ],
     ),
-    ("quick-xml", &["ferlix-remote", "ferlix-xmlrpc"]),
+    ("quick-xml", &["ferlix-remote"]),
     ("rustyline", &["ferlix-shell"]),
     ("toml_edit", &["ferlix-config"]),
 ];

@@ -2,7 +2,7 @@
 
 use super::characters::{is_allowed, is_space};
 use super::error::shortened;
-use super::token::resolve;
+use super::scanner::resolve;
 
 /// Checks the attributes of a start tag: what stands between its name and its end.
 ///

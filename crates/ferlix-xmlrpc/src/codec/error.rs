@@ -1,6 +1,5 @@
 //! [`CodecError`]: what is wrong with a document or a value, and where.
 
-use std::error::Error as StdError;
 use std::fmt;
 
 /// Which of the [`Limits`](super::Limits) was exceeded.
@@ -79,9 +78,6 @@ pub enum CodecError {
         reason: String,
         /// Where.
         offset: usize,
-        /// The parser's error, if it was the parser that objected.
-        #[source]
-        source: Option<Box<dyn StdError + Send + Sync>>,
     },
     /// The text of an element is not of the element's type.
     #[error("{text:?} is no {kind} (at byte {offset})")]

@@ -20,7 +20,7 @@
 //! The Rust type decides: a `Long` that would fit 32 bits is an `ex:i8` all the same, and an integer that does not fit
 //! the type it is declared as is refused. `xmlns:ex` is declared on the root, when an `ex:` type is used and only then.
 //!
-//! Reading is strict about XML where the parser beneath is not: no DOCTYPE, no processing instruction, only the five
+//! Reading is strict about XML, with a scanner of its own: no DOCTYPE, no processing instruction, only the five
 //! named and valid numeric references, one closed root, no character that XML forbids, UTF-8 (a declared encoding other
 //! than UTF-8 or US-ASCII is refused, ISO-8859-1 too). [`Limits`] bound bytes, depth, elements and text. Attributes are
 //! checked and ignored.
@@ -45,6 +45,7 @@ mod error;
 mod fault;
 mod reader;
 mod scalar;
+mod scanner;
 mod token;
 mod writer;
 

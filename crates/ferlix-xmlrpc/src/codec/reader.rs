@@ -8,7 +8,8 @@ use ferlix_core::property::Value;
 use super::characters::{is_blank, trim};
 use super::error::shortened;
 use super::scalar::Scalar;
-use super::token::{Tag, Token, Tokens};
+use super::scanner::Tokens;
+use super::token::{Tag, Token};
 use super::{CodecError, Fault, Limit, Limits, MethodCall, Response};
 
 /// Reads a method call.
