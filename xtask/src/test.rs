@@ -2,7 +2,8 @@
 //!
 //! Tests that need a real peer are marked `#[ignore]` with the reason, so that a plain `cargo test`
 //! is green on a machine with Rust alone; this task is what runs them. Each adds a line
-//! `<etcd version>\t<test>` to a report, and the last line printed here counts them.
+//! `<etcd version>\t<test>` to a report, and the last line printed here counts them. One that needs more than this
+//! machine gives (network namespaces, which are root's) adds `not run\t<test>: <reason>`, and is named.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -35,7 +36,10 @@ pub(crate) fn run(root: &Path, offline: bool) -> Result<(), Error> {
             missing.join(", ")
         );
     }
-    let counted = count(root);
+    let (counted, not_run) = read_report(root);
+    for line in &not_run {
+        println!("not run: {line}");
+    }
     println!("interop tests run: {}", in_words(&counted));
     outcome?;
     if counted.is_empty() && !offline {
@@ -100,18 +104,21 @@ fn clear_reports(root: &Path) -> Result<(), Error> {
     }
 }
 
-/// How many different tests ran, per etcd version.
-fn count(root: &Path) -> BTreeMap<String, usize> {
+/// How many different tests ran, per etcd version; and those that this machine cannot run, with the reason.
+fn read_report(root: &Path) -> (BTreeMap<String, usize>, Vec<String>) {
     let report = fs::read_to_string(peers::report(root)).unwrap_or_default();
     // A test that was retried reports twice.
     let lines: BTreeSet<&str> = report.lines().collect();
     let mut counted = BTreeMap::new();
+    let mut not_run = Vec::new();
     for line in lines {
-        if let Some((version, _test)) = line.split_once('\t') {
-            *counted.entry(version.to_owned()).or_default() += 1;
+        match line.split_once('\t') {
+            Some(("not run", test)) => not_run.push(test.to_owned()),
+            Some((version, _test)) => *counted.entry(version.to_owned()).or_default() += 1,
+            None => {}
         }
     }
-    counted
+    (counted, not_run)
 }
 
 fn in_words(counted: &BTreeMap<String, usize>) -> String {

@@ -89,6 +89,15 @@ pub enum Error {
         /// The name.
         name: String,
     },
+    /// etcd is full: it is read, and takes no writes before somebody makes room, compacts, and disarms its alarm (the
+    /// operator's fault).
+    #[error("etcd has no space left for {call}: {message}")]
+    NoSpace {
+        /// What was tried.
+        call: &'static str,
+        /// What etcd said.
+        message: String,
+    },
     /// The user may not do this (the operator's fault).
     #[error("etcd denies permission for {call}: {reason}")]
     PermissionDenied {
@@ -162,7 +171,7 @@ pub enum Error {
         #[source]
         source: Cause,
     },
-    /// etcd answers, but cannot do this now: no leader, no quorum, no space.
+    /// etcd answers, but cannot do this now: no leader, no quorum, too many requests.
     #[error("etcd cannot serve {call} now: {message}")]
     Unavailable {
         /// What was asked.
@@ -201,17 +210,16 @@ impl Error {
 
     /// True when only somebody who changes a configuration or a permission can help, so that retrying fast is noise.
     pub(crate) fn needs_an_operator(&self) -> bool {
-        match self {
+        matches!(
+            self,
             Self::Authentication { .. }
-            | Self::Config(_)
-            | Self::File { .. }
-            | Self::Limit { .. }
-            | Self::PermissionDenied { .. }
-            | Self::ReplyTooLarge { .. }
-            | Self::Tls { .. } => true,
-            Self::WatchCanceled { reason } => reason.contains("permission denied"),
-            _ => false,
-        }
+                | Self::Config(_)
+                | Self::File { .. }
+                | Self::Limit { .. }
+                | Self::PermissionDenied { .. }
+                | Self::ReplyTooLarge { .. }
+                | Self::Tls { .. }
+        )
     }
 
     /// False when etcd was there all the time and only the way we watched it has to be begun anew.
@@ -221,6 +229,7 @@ impl Error {
             Self::Authentication { .. }
                 | Self::Compacted { .. }
                 | Self::Limit { .. }
+                | Self::NoSpace { .. }
                 | Self::PermissionDenied { .. }
         )
     }
@@ -266,6 +275,9 @@ impl Error {
             }
             Code::ResourceExhausted if message.contains("message larger than max") => {
                 Self::RequestTooLarge { message }
+            }
+            Code::ResourceExhausted if message.contains("space exceeded") => {
+                Self::NoSpace { call, message }
             }
             Code::OutOfRange if message.contains("has been compacted") => {
                 Self::Compacted { revision: 0 }
@@ -331,7 +343,7 @@ mod tests {
                 Code::ResourceExhausted,
                 "etcdserver: mvcc: database space exceeded"
             ),
-            Error::Unavailable { .. }
+            Error::NoSpace { .. }
         ));
         assert!(matches!(
             read(Code::Unknown, "something else"),

@@ -227,6 +227,7 @@ impl Client {
     /// Puts one key; `lease` 0 is none. Answers with the revision.
     pub async fn put(&self, key: &[u8], value: Bytes, lease: i64) -> Result<i64, Error> {
         const CALL: &str = "a put";
+        let size = value.len();
         let request = PutRequest {
             key: Bytes::copy_from_slice(key),
             value,
@@ -240,6 +241,12 @@ impl Client {
             .await
             .map_err(|error| match error {
                 Error::LeaseGone { .. } => Error::LeaseGone { lease },
+                Error::RequestTooLarge { message } => Error::RequestTooLarge {
+                    message: format!(
+                        "the value of {size} bytes for the key {}: {message}",
+                        String::from_utf8_lossy(key)
+                    ),
+                },
                 other => other,
             })?;
         header_revision(CALL, answer.header)

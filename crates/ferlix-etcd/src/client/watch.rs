@@ -17,6 +17,8 @@ use crate::proto::mvccpb;
 use crate::proto::mvccpb::event::EventType;
 
 const WATCH: &str = "watch";
+/// In what etcd says when the user may not read the range.
+const DENIED: &str = "permission denied";
 
 /// One change of one key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,46 +71,81 @@ impl Client {
     ) -> Result<WatchStream, Error> {
         let limit = self.inner.config.call_timeout;
         let opened = timeout(limit, async {
-            let (requests, receiver) = mpsc::channel(2);
-            let create = WatchCreateRequest {
-                key: Bytes::copy_from_slice(start),
-                range_end: Bytes::copy_from_slice(end),
-                start_revision: revision,
-                progress_notify: true,
-                // Each change stands for itself, so a revision may come in pieces, each of a size that is accepted.
-                fragment: true,
-                ..WatchCreateRequest::default()
-            };
-            requests
-                .try_send(asking(RequestUnion::CreateRequest(create)))
-                .map_err(|_| Error::stream_ended(WATCH))?;
-            let answers = WatchClient::new(self.inner.channel.clone())
-                .max_decoding_message_size(self.inner.config.max_message_size)
-                .watch(self.request(ReceiverStream::new(receiver)))
-                .await
-                .map_err(|status| self.said(WATCH, status))?
-                .into_inner();
-            let mut stream = WatchStream {
-                requests,
-                answers,
-                client: self.clone(),
-            };
-            let first = stream.response().await?;
-            if !first.created || !first.events.is_empty() {
-                return Err(Error::Protocol {
-                    call: WATCH,
-                    what: "changes before the watch was made",
-                });
+            let token = self.inner.token.current();
+            match self.open_watch(start, end, revision).await {
+                Err(Error::WatchCanceled { reason }) if self.may_be_the_token(&reason) => {
+                    self.renew_token(token).await?;
+                    self.open_watch(start, end, revision).await
+                }
+                other => other,
             }
-            Ok(stream)
         });
-        opened.await.unwrap_or_else(|_| {
+        let opened = opened.await.unwrap_or_else(|_| {
             Err(Error::Timeout {
                 call: WATCH,
                 endpoint: self.inner.endpoint.clone(),
                 after: limit,
             })
+        });
+        opened.map_err(|error| match error {
+            Error::WatchCanceled { reason } if reason.contains(DENIED) => Error::PermissionDenied {
+                call: WATCH,
+                reason,
+            },
+            other => other,
         })
+    }
+
+    /// A token that is no longer good does not fail the call: the watch is made and cancelled in one answer, which some
+    /// versions of etcd explain as a want of permission.
+    fn may_be_the_token(&self, reason: &str) -> bool {
+        let words = [
+            DENIED,
+            "invalid auth token",
+            "auth store is old",
+            "user name is empty",
+        ];
+        self.inner.config.credentials.is_some() && words.iter().any(|word| reason.contains(word))
+    }
+
+    async fn open_watch(
+        &self,
+        start: &[u8],
+        end: &[u8],
+        revision: i64,
+    ) -> Result<WatchStream, Error> {
+        let (requests, receiver) = mpsc::channel(2);
+        let create = WatchCreateRequest {
+            key: Bytes::copy_from_slice(start),
+            range_end: Bytes::copy_from_slice(end),
+            start_revision: revision,
+            progress_notify: true,
+            // Each change stands for itself, so a revision may come in pieces, each of a size that is accepted.
+            fragment: true,
+            ..WatchCreateRequest::default()
+        };
+        requests
+            .try_send(asking(RequestUnion::CreateRequest(create)))
+            .map_err(|_| Error::stream_ended(WATCH))?;
+        let answers = WatchClient::new(self.inner.channel.clone())
+            .max_decoding_message_size(self.inner.config.max_message_size)
+            .watch(self.request(ReceiverStream::new(receiver)))
+            .await
+            .map_err(|status| self.said(WATCH, status))?
+            .into_inner();
+        let mut stream = WatchStream {
+            requests,
+            answers,
+            client: self.clone(),
+        };
+        let first = stream.response().await?;
+        if !first.created || !first.events.is_empty() {
+            return Err(Error::Protocol {
+                call: WATCH,
+                what: "changes before the watch was made",
+            });
+        }
+        Ok(stream)
     }
 }
 

@@ -26,7 +26,7 @@ pub(super) enum Acquired {
     Kept(Keeper),
     /// There is a new one; the old one, if there was any, is gone.
     New(Keeper),
-    /// etcd answers but grants none, for want of space or of a permission.
+    /// etcd can be read but grants none, for want of space or of a permission.
     Refused(Error),
 }
 
@@ -48,9 +48,9 @@ impl Keeper {
         }
         let granted = match client.lease_grant(config.lease_ttl).await {
             Err(
-                error @ (Error::PermissionDenied { .. }
-                | Error::Refused { .. }
-                | Error::Unavailable { .. }),
+                error @ (Error::NoSpace { .. }
+                | Error::PermissionDenied { .. }
+                | Error::Refused { .. }),
             ) => return Ok(Acquired::Refused(error)),
             other => other?,
         };

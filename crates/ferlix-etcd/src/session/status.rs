@@ -88,6 +88,8 @@ pub struct SessionStatus {
     pub revision: i64,
     /// The last thing that went wrong; it stays when all is well again.
     pub last_error: Option<Error>,
+    /// When that was.
+    pub last_error_at: Option<Instant>,
     /// Records that are to be in etcd.
     pub advertised: usize,
     /// Puts and deletions that etcd has not confirmed yet.
@@ -111,6 +113,7 @@ impl Status {
             granted_ttl: None,
             revision: 0,
             last_error: None,
+            last_error_at: None,
             advertised: 0,
             pending: 0,
             counts: SessionCounts::default(),
@@ -135,6 +138,14 @@ impl Status {
         self.0.send_modify(change);
     }
 
+    /// Something went wrong.
+    pub(crate) fn blame(&self, error: Error) {
+        self.tell(|status| {
+            status.last_error = Some(error);
+            status.last_error_at = Some(Instant::now());
+        });
+    }
+
     /// Changes something that is seen by whoever looks.
     pub(crate) fn note(&self, change: impl FnOnce(&mut SessionStatus)) {
         self.0.send_if_modified(|status| {
@@ -145,6 +156,10 @@ impl Status {
 
     pub(crate) fn revision(&self) -> i64 {
         self.0.borrow().revision
+    }
+
+    pub(crate) fn endpoint(&self) -> Option<String> {
+        self.0.borrow().endpoint.clone()
     }
 
     pub(crate) fn state(&self) -> SessionState {

@@ -476,7 +476,7 @@ async fn an_etcd_that_is_full_is_read_and_written_when_there_is_room() {
             Err(error) => break error,
         }
     };
-    assert!(matches!(full, Error::Unavailable { .. }), "{full:?}");
+    assert!(matches!(full, Error::NoSpace { .. }), "{full:?}");
     let (a, mut view) = network.session("a");
     assert_eq!(
         a.put("one", fixed("x".repeat(1_000_000))).await.unwrap(),

@@ -7,6 +7,7 @@
 )]
 
 mod client;
+mod cluster;
 mod faults;
 mod memory;
 mod process;

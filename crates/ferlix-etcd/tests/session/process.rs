@@ -1,9 +1,12 @@
-//! Real etcd processes: started, killed, frozen, wiped, started again at the same address.
+//! Real etcd processes: started, killed, frozen, wiped, started again at the same address. Each is a member of a cluster,
+//! usually its only one, and runs in the machine's own network or in a namespace.
 
+use std::ffi::OsStr;
 use std::fs::File;
+use std::io::Write as _;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 use ferlix_etcd::{Client, EtcdConfig, Session, SessionConfig};
 use nix::sys::signal::{Signal, kill};
@@ -13,27 +16,108 @@ use tokio::time::timeout;
 
 use crate::view::{DEADLINE, View};
 
-/// The etcd binaries to test with; says so when there are none.
+/// The etcd binaries to test with, one of each version.
 pub(crate) fn binaries() -> Vec<PathBuf> {
-    match std::env::var_os("FERLIX_TEST_ETCD") {
-        Some(paths) if !paths.is_empty() => std::env::split_paths(&paths).collect(),
-        _ => {
-            eprintln!("skipped: FERLIX_TEST_ETCD names no etcd binary");
-            Vec::new()
-        }
+    let paths = std::env::var_os("FERLIX_TEST_ETCD").unwrap_or_default();
+    assert!(
+        !paths.is_empty(),
+        "FERLIX_TEST_ETCD names no etcd binary: run `cargo xtask test`"
+    );
+    std::env::split_paths(&paths).collect()
+}
+
+/// What the binary calls itself, such as `3.4.23`.
+pub(crate) fn version(binary: &Path) -> String {
+    let said = Command::new(binary).arg("--version").output().unwrap();
+    let said = String::from_utf8(said.stdout).unwrap();
+    let line = said.lines().next().unwrap_or_default();
+    line.rsplit(' ').next().unwrap_or_default().to_owned()
+}
+
+/// Notes for `cargo xtask test` that a test ran with this etcd.
+pub(crate) fn ran(binary: &Path, test: &str) {
+    note(&version(binary), test);
+}
+
+/// Notes for `cargo xtask test` that a test could not run on this machine.
+pub(crate) fn not_run(test: &str, why: &str) {
+    eprintln!("not run: {test}: {why}");
+    note("not run", &format!("{test}: {why}"));
+}
+
+fn note(version: &str, test: &str) {
+    if let Some(report) = std::env::var_os("FERLIX_TEST_REPORT") {
+        let mut file = File::options()
+            .append(true)
+            .create(true)
+            .open(report)
+            .unwrap();
+        // One write of one short line: tests that end together do not mix their lines.
+        file.write_all(format!("{version}\tetcd session: {test}\n").as_bytes())
+            .unwrap();
     }
 }
 
-/// One etcd with one member, its data in a temporary folder.
+/// One etcd, its data in a temporary folder.
 #[derive(Debug)]
 pub(crate) struct Etcd {
     binary: PathBuf,
     arguments: Vec<String>,
     scheme: &'static str,
     folder: TempDir,
-    port: u16,
-    peer_port: u16,
+    place: Place,
+    /// The members of its cluster, as it is to be told, and whether it founds or joins it; alone without.
+    cluster: Option<(String, &'static str)>,
     child: Option<Child>,
+}
+
+/// What an etcd is called and where it listens.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    pub(crate) name: String,
+    /// The network namespace that it lives in; the machine's own without.
+    pub(crate) namespace: Option<String>,
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    pub(crate) peer_port: u16,
+}
+
+impl Place {
+    /// Free ports on loopback.
+    pub(crate) fn on_loopback<const N: usize>(names: [&str; N]) -> [Self; N] {
+        // All are held until all are known, so that they differ.
+        let held = names.map(|name| (name, free_port(), free_port()));
+        let port = |listener: &TcpListener| listener.local_addr().unwrap().port();
+        held.each_ref().map(|(name, client, peer)| Self {
+            name: (*name).to_owned(),
+            namespace: None,
+            host: "127.0.0.1".to_owned(),
+            port: port(client),
+            peer_port: port(peer),
+        })
+    }
+
+    /// The address for the other members.
+    pub(crate) fn peer_url(&self) -> String {
+        format!("http://{}:{}", self.host, self.peer_port)
+    }
+
+    /// What the other members are to be told of it.
+    pub(crate) fn as_member(&self) -> String {
+        format!("{}={}", self.name, self.peer_url())
+    }
+
+    /// A program that runs where this etcd does.
+    pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        match &self.namespace {
+            None => Command::new(program),
+            Some(namespace) => {
+                let mut command = Command::new("ip");
+                command.args(["netns", "exec", namespace]).arg(program);
+                command
+            }
+        }
+    }
 }
 
 impl Etcd {
@@ -49,18 +133,29 @@ impl Etcd {
 
     /// An address where there is no etcd yet.
     pub(crate) fn not_started(binary: &Path, scheme: &'static str, arguments: &[&str]) -> Self {
-        // Both are held until both are known, so that they differ.
-        let (one, two) = (free_port(), free_port());
-        let port = |listener: &TcpListener| listener.local_addr().unwrap().port();
+        let [place] = Place::on_loopback(["default"]);
+        let mut etcd = Self::member(binary, place);
+        etcd.scheme = scheme;
+        etcd.arguments = arguments.iter().map(ToString::to_string).collect();
+        etcd
+    }
+
+    /// A member that is not started; alone, unless [`join`](Self::join) is called.
+    pub(crate) fn member(binary: &Path, place: Place) -> Self {
         Self {
             binary: binary.to_owned(),
-            arguments: arguments.iter().map(ToString::to_string).collect(),
-            scheme,
+            arguments: Vec::new(),
+            scheme: "http",
             folder: tempfile::tempdir().unwrap(),
-            port: port(&one),
-            peer_port: port(&two),
+            place,
+            cluster: None,
             child: None,
         }
+    }
+
+    /// Tells it its cluster, and whether that is `new` or `existing`.
+    pub(crate) fn join(&mut self, members: String, state: &'static str) {
+        self.cluster = Some((members, state));
     }
 
     pub(crate) fn start_again(&mut self) {
@@ -70,16 +165,22 @@ impl Etcd {
             .create(true)
             .open(self.folder.path().join("log"))
             .unwrap();
-        let client_url = format!("{}://127.0.0.1:{}", self.scheme, self.port);
-        let peer_url = format!("http://127.0.0.1:{}", self.peer_port);
-        let child = Command::new(&self.binary)
+        let place = &self.place;
+        let client_url = format!("{}://{}", self.scheme, self.endpoint());
+        let peer_url = place.peer_url();
+        let alone = || (place.as_member(), "new");
+        let (members, state) = self.cluster.clone().unwrap_or_else(alone);
+        let child = place
+            .command(&self.binary)
             .arg("--data-dir")
             .arg(self.data())
+            .args(["--name", &place.name])
             .args(["--listen-client-urls", &client_url])
             .args(["--advertise-client-urls", &client_url])
             .args(["--listen-peer-urls", &peer_url])
             .args(["--initial-advertise-peer-urls", &peer_url])
-            .args(["--initial-cluster", &format!("default={peer_url}")])
+            .args(["--initial-cluster", &members])
+            .args(["--initial-cluster-state", state])
             .args(&self.arguments)
             .stdout(Stdio::null())
             .stderr(log)
@@ -92,6 +193,13 @@ impl Etcd {
     pub(crate) fn kill(&mut self) {
         let mut child = self.child.take().expect("it runs");
         child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    /// Asks it to end, and waits until it has.
+    pub(crate) fn stop(&mut self) {
+        self.signal(Signal::SIGTERM);
+        let mut child = self.child.take().expect("it runs");
         child.wait().unwrap();
     }
 
@@ -119,18 +227,53 @@ impl Etcd {
 
     /// Stops the process where it stands, or lets it go on.
     pub(crate) fn freeze(&self, frozen: bool) {
-        let child = self.child.as_ref().expect("it runs");
-        let signal = if frozen {
+        self.signal(if frozen {
             Signal::SIGSTOP
         } else {
             Signal::SIGCONT
-        };
+        });
+    }
+
+    fn signal(&self, signal: Signal) {
+        let child = self.child.as_ref().expect("it runs");
         let id = i32::try_from(child.id()).unwrap();
         kill(Pid::from_raw(id), signal).unwrap();
     }
 
     pub(crate) fn endpoint(&self) -> String {
-        format!("127.0.0.1:{}", self.port)
+        format!("{}:{}", self.place.host, self.place.port)
+    }
+
+    /// What etcdctl, run where this etcd is, says about these endpoints.
+    pub(crate) fn etcdctl(&self, endpoints: &[&str], arguments: &[&str]) -> String {
+        let output = self.try_etcdctl(endpoints, arguments);
+        assert!(output.status.success(), "{arguments:?}: {output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// The same where it may fail.
+    pub(crate) fn try_etcdctl(&self, endpoints: &[&str], arguments: &[&str]) -> Output {
+        let binary = std::env::var_os("FERLIX_TEST_ETCDCTL");
+        let binary = binary.expect("FERLIX_TEST_ETCDCTL names no etcdctl: run `cargo xtask test`");
+        self.place
+            .command(binary)
+            .env("ETCDCTL_API", "3")
+            .args(["--endpoints", &endpoints.join(",")])
+            .args(arguments)
+            .output()
+            .unwrap()
+    }
+
+    pub(crate) fn place(&self) -> &Place {
+        &self.place
+    }
+
+    pub(crate) fn binary(&self) -> &Path {
+        &self.binary
+    }
+
+    pub(crate) fn runs(&self) -> bool {
+        self.child.is_some()
     }
 
     pub(crate) fn config(&self) -> EtcdConfig {

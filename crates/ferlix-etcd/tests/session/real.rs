@@ -6,11 +6,12 @@ use std::time::Duration;
 use ferlix_etcd::{Client, Error, SessionState, WriteOutcome};
 use tokio::time::Instant;
 
-use crate::process::{Etcd, binaries};
+use crate::process::{Etcd, binaries, ran};
 use crate::records::{Counting, fixed};
 use crate::view::{status_is, watching};
 
 #[tokio::test]
+#[ignore = "needs real etcds: cargo xtask test"]
 async fn what_one_advertises_the_other_sees_until_it_is_taken_back() {
     for binary in binaries() {
         let etcd = Etcd::start(&binary);
@@ -32,10 +33,15 @@ async fn what_one_advertises_the_other_sees_until_it_is_taken_back() {
         b.close().await;
         let left = etcd.client().await.range(b"top/", b"top0").await.unwrap();
         assert!(left.entries.is_empty(), "{left:?}");
+        ran(
+            &binary,
+            "what_one_advertises_the_other_sees_until_it_is_taken_back",
+        );
     }
 }
 
 #[tokio::test]
+#[ignore = "needs real etcds: cargo xtask test"]
 async fn an_etcd_that_is_away_at_the_start_is_waited_for() {
     for binary in binaries() {
         let mut etcd = Etcd::not_started(&binary, "http", &[]);
@@ -46,10 +52,12 @@ async fn an_etcd_that_is_away_at_the_start_is_waited_for() {
         );
         etcd.start_again();
         view.until_known("top/a/one", "1").await;
+        ran(&binary, "an_etcd_that_is_away_at_the_start_is_waited_for");
     }
 }
 
 #[tokio::test]
+#[ignore = "needs real etcds: cargo xtask test"]
 async fn a_restart_with_its_data_keeps_lease_and_keys() {
     for binary in binaries() {
         let mut etcd = Etcd::start(&binary);
@@ -84,10 +92,12 @@ async fn a_restart_with_its_data_keeps_lease_and_keys() {
         assert_eq!(record.asked(), 1);
         assert_eq!(view.known["top/a/one"], "one 1");
         assert!(!view.told.contains(&"delete top/a/one".to_owned()));
+        ran(&binary, "a_restart_with_its_data_keeps_lease_and_keys");
     }
 }
 
 #[tokio::test]
+#[ignore = "needs real etcds: cargo xtask test"]
 async fn a_wiped_etcd_gets_everything_again_with_fresh_values() {
     for binary in binaries() {
         let mut etcd = Etcd::start(&binary);
@@ -111,10 +121,15 @@ async fn a_wiped_etcd_gets_everything_again_with_fresh_values() {
         assert_eq!(status.counts.leases, 2);
         let told = view.told.join("\n");
         assert!(told.contains(", after an outage"), "{told}");
+        ran(
+            &binary,
+            "a_wiped_etcd_gets_everything_again_with_fresh_values",
+        );
     }
 }
 
 #[tokio::test]
+#[ignore = "needs real etcds: cargo xtask test"]
 async fn an_older_backup_is_brought_up_to_date() {
     for binary in binaries() {
         let mut etcd = Etcd::start(&binary);
@@ -167,10 +182,12 @@ async fn an_older_backup_is_brought_up_to_date() {
                 && !view.known.contains_key("top/a/goes")
         })
         .await;
+        ran(&binary, "an_older_backup_is_brought_up_to_date");
     }
 }
 
 #[tokio::test]
+#[ignore = "needs real etcds: cargo xtask test"]
 async fn a_lease_that_somebody_revokes_is_replaced() {
     for binary in binaries() {
         let etcd = Etcd::start(&binary);
@@ -188,10 +205,12 @@ async fn a_lease_that_somebody_revokes_is_replaced() {
         })
         .await;
         assert_ne!(status.lease_id, Some(before));
+        ran(&binary, "a_lease_that_somebody_revokes_is_replaced");
     }
 }
 
 #[tokio::test]
+#[ignore = "needs real etcds: cargo xtask test"]
 async fn own_keys_that_somebody_deletes_are_put_back() {
     for binary in binaries() {
         let etcd = Etcd::start(&binary);
@@ -205,10 +224,12 @@ async fn own_keys_that_somebody_deletes_are_put_back() {
         view.until_known("top/a/one", "one 2").await;
         view.until_known("top/a", "a").await;
         assert_eq!(a.status().counts.recoveries, 0);
+        ran(&binary, "own_keys_that_somebody_deletes_are_put_back");
     }
 }
 
 #[tokio::test]
+#[ignore = "needs real etcds: cargo xtask test"]
 async fn an_etcd_that_stands_still_for_longer_than_the_lease_gets_everything_again() {
     for binary in binaries() {
         let etcd = Etcd::start(&binary);
@@ -235,10 +256,15 @@ async fn an_etcd_that_stands_still_for_longer_than_the_lease_gets_everything_aga
         .await;
         let after = watching(&a).await;
         assert_ne!(after.lease_id, before.lease_id);
+        ran(
+            &binary,
+            "an_etcd_that_stands_still_for_longer_than_the_lease_gets_everything_again",
+        );
     }
 }
 
 #[tokio::test]
+#[ignore = "needs real etcds: cargo xtask test"]
 async fn a_dead_first_endpoint_is_skipped_and_a_dying_one_left() {
     for binary in binaries() {
         let dead = Etcd::not_started(&binary, "http", &[]);
@@ -267,10 +293,15 @@ async fn a_dead_first_endpoint_is_skipped_and_a_dying_one_left() {
             .await
             .unwrap();
         assert_eq!(there.entries.len(), 1);
+        ran(
+            &binary,
+            "a_dead_first_endpoint_is_skipped_and_a_dying_one_left",
+        );
     }
 }
 
 #[tokio::test]
+#[ignore = "needs real etcds: cargo xtask test"]
 async fn more_than_a_message_holds_is_read() {
     for binary in binaries() {
         let etcd = Etcd::start(&binary);
@@ -294,10 +325,12 @@ async fn more_than_a_message_holds_is_read() {
             "{large:?}"
         );
         assert_eq!(a.status().counts.recoveries, 0);
+        ran(&binary, "more_than_a_message_holds_is_read");
     }
 }
 
 #[tokio::test]
+#[ignore = "needs real etcds: cargo xtask test"]
 async fn a_full_etcd_is_read_though_it_grants_no_lease() {
     for binary in binaries() {
         let etcd = Etcd::start_with(&binary, "http", &["--quota-backend-bytes=4000000"]);
@@ -322,6 +355,7 @@ async fn a_full_etcd_is_read_though_it_grants_no_lease() {
         client.delete(b"top/o/0").await.unwrap();
         view.until_gone("top/o/0").await;
         a.close().await;
+        ran(&binary, "a_full_etcd_is_read_though_it_grants_no_lease");
     }
 }
 

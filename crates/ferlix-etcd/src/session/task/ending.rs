@@ -43,14 +43,16 @@ impl Task {
         let session_id = self.config.session_id.as_str();
         let reason = error.in_full();
         let retry_ms = wait.as_millis();
+        let endpoint = self.status.endpoint();
+        let lease = self.lease.map(|id| format!("{id:x}"));
         if watched_for.is_some() {
-            warn!(%session_id, reason, retry_ms, "DISCONNECTED etcd3 session; it recovers");
+            warn!(%session_id, state = "lost", endpoint, lease, reason, retry_ms, "DISCONNECTED etcd3 session; it recovers");
             self.warned = true;
         } else if !self.warned {
-            warn!(%session_id, reason, retry_ms, "no etcd for this session; it keeps trying");
+            warn!(%session_id, state = "lost", endpoint, reason, retry_ms, "no etcd for this session; it keeps trying");
             self.warned = true;
         } else {
-            debug!(%session_id, reason, retry_ms, "still no etcd for this session");
+            debug!(%session_id, state = "lost", endpoint, reason, retry_ms, "still no etcd for this session");
         }
         if self.told_connected {
             self.told_connected = false;
@@ -59,10 +61,9 @@ impl Task {
             });
         }
         self.status.enter(SessionState::Lost);
-        self.status.tell(|status| {
-            status.last_error = Some(error);
-            status.counts.recoveries += u64::from(watched_for.is_some());
-        });
+        self.status
+            .note(|status| status.counts.recoveries += u64::from(watched_for.is_some()));
+        self.status.blame(error);
         self.attend(sleep(wait)).await
     }
 
@@ -89,12 +90,12 @@ impl Task {
         };
         let session_id = self.config.session_id.clone();
         match timeout_at(deadline, goodbye).await {
-            Ok(Ok(())) => info!(%session_id, "CLOSED etcd3 session"),
+            Ok(Ok(())) => info!(%session_id, state = "closed", "CLOSED etcd3 session"),
             Ok(Err(error)) => {
-                warn!(%session_id, error = error.in_full(), "CLOSED etcd3 session; its lease has to run out by itself");
+                warn!(%session_id, state = "closed", error = error.in_full(), "CLOSED etcd3 session; its lease has to run out by itself");
             }
             Err(_) => {
-                warn!(%session_id, "CLOSED etcd3 session; etcd did not answer in time and its lease has to run out by itself");
+                warn!(%session_id, state = "closed", "CLOSED etcd3 session; etcd did not answer in time and its lease has to run out by itself");
             }
         }
         self.commands.close();

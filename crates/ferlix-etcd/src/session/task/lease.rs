@@ -27,7 +27,7 @@ impl Task {
                 }
                 link.ask_again = Some(now + self.jitter.retry_after(1, true));
                 self.no_lease();
-                self.status.tell(|status| status.last_error = Some(error));
+                self.status.blame(error);
                 return;
             }
         };

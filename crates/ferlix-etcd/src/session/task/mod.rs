@@ -61,6 +61,8 @@ pub(super) struct Task {
     warned_interval: bool,
     /// The operator was told that etcd grants no lease.
     refused_lease: bool,
+    /// The operator was told that etcd takes no writes.
+    warned_write: bool,
     after_outage: bool,
 }
 
@@ -137,6 +139,7 @@ impl Task {
             warned: false,
             warned_interval: false,
             refused_lease: false,
+            warned_write: false,
             after_outage: true,
         };
         Ok((task, watcher, consumer))
@@ -180,6 +183,7 @@ impl Task {
 
     async fn establish(&mut self) -> Result<WatchStream, Stop> {
         let endpoint = self.connector.endpoint_in_use();
+        debug!(session_id = %self.config.session_id, state = "connecting", endpoint, "etcd session connects");
         self.status.enter(SessionState::Connecting);
         self.status.tell(|status| {
             status.endpoint = Some(endpoint);
@@ -206,7 +210,8 @@ impl Task {
             ask_again: None,
         });
         self.leased(acquired);
-        if self.lease.is_some() {
+        if let Some(lease) = self.lease {
+            debug!(session_id = %self.config.session_id, state = "leased", endpoint = client.endpoint(), lease = format!("{lease:x}"), "etcd session has a lease and reads what is there");
             self.status.enter(SessionState::Leased);
         }
 
@@ -235,6 +240,8 @@ impl Task {
         });
         let (host, port) = client.endpoint().rsplit_once(':').unwrap_or_default();
         info!(
+            session_id = %self.config.session_id,
+            state = "watching",
             endpoint = client.endpoint(),
             lease = self.lease.map(|id| format!("{id:x}")),
             revision = range.revision,

@@ -38,19 +38,37 @@ impl Task {
         let verdict = self.ledger.finished(finished, Instant::now());
         self.count_wishes();
         match verdict {
-            Verdict::Put => self.status.note(|status| status.counts.puts += 1),
-            Verdict::Deleted => self.status.note(|status| status.counts.deletes += 1),
+            Verdict::Put => {
+                self.warned_write = false;
+                self.status.note(|status| status.counts.puts += 1);
+            }
+            Verdict::Deleted => {
+                self.warned_write = false;
+                self.status.note(|status| status.counts.deletes += 1);
+            }
             Verdict::Refused(error) => {
                 warn!(session_id = %self.config.session_id, key, error = error.in_full(), "etcd refuses a record");
-                self.status.tell(|status| {
-                    status.counts.refused += 1;
-                    status.last_error = Some(error);
-                });
+                self.status.note(|status| status.counts.refused += 1);
+                self.status.blame(error);
             }
             Verdict::Failed(error @ Error::LeaseGone { .. }) => return Err(error),
             Verdict::Failed(error) => {
-                debug!(session_id = %self.config.session_id, key, error = error.in_full(), "etcd did not take a write; it is tried again");
-                self.status.tell(|status| status.last_error = Some(error));
+                let (session_id, reason) = (self.config.session_id.as_str(), error.in_full());
+                if self.warned_write {
+                    debug!(
+                        session_id,
+                        key, reason, "etcd did not take a write; it is tried again"
+                    );
+                } else {
+                    self.warned_write = true;
+                    warn!(
+                        session_id,
+                        key,
+                        reason,
+                        "etcd did not take a write of this session; it is tried again, and so are others that fail"
+                    );
+                }
+                self.status.blame(error);
             }
         }
         Ok(())
