@@ -6,10 +6,11 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::hash::Hash;
+use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Waker};
+use std::time::Duration;
 
 use ferlix_core::framework::Framework;
 use futures_util::FutureExt;
@@ -19,6 +20,12 @@ use tokio::sync::{Notify, OwnedMutexGuard};
 /// Takes a lock whose holder cannot leave it broken: every critical section here only moves plain data.
 pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Half to all of a pause, so that those who failed together do not come back together.
+pub(crate) fn jittered(pause: Duration) -> Duration {
+    let random = RandomState::new().build_hasher().finish() % 512;
+    pause / 2 + pause * u32::try_from(random).unwrap_or(0) / 1024
 }
 
 /// Begins work.

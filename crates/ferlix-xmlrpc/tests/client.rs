@@ -399,6 +399,26 @@ async fn a_peer_that_is_not_there_is_unreachable() {
 }
 
 #[tokio::test]
+async fn a_probe_asks_the_server_and_no_service() {
+    let peer = Peer::new(|mut accepted| async move {
+        while let Some((head, body)) = accepted.request().await {
+            assert!(head.starts_with("GET /xml-rpc HTTP/1.1"), "{head}");
+            assert!(body.is_empty());
+            accepted
+                .send(answer("HTTP/1.1 405 Method Not Allowed", b""))
+                .await;
+        }
+    })
+    .await;
+    soon(peer.caller().probe()).await.unwrap();
+    let stopping = Peer::saying(answer("HTTP/1.1 503 Service Unavailable", b"")).await;
+    let error = soon(stopping.caller().probe()).await.unwrap_err();
+    assert!(matches!(error, CallError::Unreachable { .. }), "{error}");
+    let garbage = Peer::saying("what?\r\n\r\n").await;
+    assert!(soon(garbage.caller().probe()).await.is_err());
+}
+
+#[tokio::test]
 async fn a_request_that_may_have_arrived_is_not_sent_again() {
     for sent in ["", "HTTP/1.1 200 OK\r\ncontent-length: 50\r\n\r\n<met"] {
         let peer = Peer::saying(sent).await;

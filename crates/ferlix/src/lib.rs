@@ -21,8 +21,8 @@ pub use ferlix_xmlrpc as xmlrpc;
 /// What most programs name: `use ferlix::prelude::*;`.
 pub mod prelude {
     pub use ferlix_core::component::{
-        Best, Broadcast, ComponentContext, ComponentError, ComponentState, Live, Many, Map,
-        MultiMap, Opt, Switch, Temporal,
+        Balanced, Best, Broadcast, ComponentContext, ComponentError, ComponentState, Live, Many,
+        Map, MultiMap, Opt, Switch, Temporal,
     };
     pub use ferlix_core::filter::Filter;
     pub use ferlix_core::framework::{

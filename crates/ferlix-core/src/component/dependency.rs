@@ -12,6 +12,7 @@ use super::instance::{Instance, Work};
 use super::{DependencyKind, Slot};
 use crate::filter::Filter;
 use crate::registry::{ListenerId, ServiceEventKind, ServiceRef, Usage};
+use crate::service::HealthSubscription;
 
 /// The state of one injected field.
 pub(super) struct Dependency {
@@ -29,6 +30,10 @@ pub(super) struct Dependency {
     pub(super) grace: Duration,
     /// When the grace period ends that runs now.
     away_until: Option<Instant>,
+    /// Has the instance look again, where the health of the candidates matters: it is what a `Best` follows.
+    look_again: Option<Arc<dyn Fn() + Send + Sync>>,
+    /// What tells of the health of each candidate that has one.
+    health: HashMap<u64, HealthSubscription>,
 }
 
 /// The services that fit, kept in order: an event costs the same whatever their number.
@@ -93,6 +98,8 @@ impl Dependency {
             stale: false,
             grace,
             away_until: None,
+            look_again: None,
+            health: HashMap::new(),
         }
     }
 
@@ -120,6 +127,14 @@ impl Dependency {
             }
         };
         let weak: Weak<Instance> = Arc::downgrade(instance);
+        if field.kind == DependencyKind::Best {
+            let weak = Weak::clone(&weak);
+            self.look_again = Some(Arc::new(move || {
+                if let Some(instance) = weak.upgrade() {
+                    instance.enqueue(Work::Evaluate);
+                }
+            }));
+        }
         let listener = move |event: &crate::registry::ServiceEvent| {
             let Some(instance) = weak.upgrade() else {
                 return;
@@ -160,6 +175,7 @@ impl Dependency {
             instance.bundle.remove_listener(listener);
         }
         self.candidates.clear();
+        self.health.clear();
     }
 
     /// Looks at one service as it is now, whatever the event said that brought it here.
@@ -171,8 +187,16 @@ impl Dependency {
         };
         if reference.is_registered() && matches && field.accepts(reference) {
             self.candidates.insert(reference);
+            if let (Some(look_again), Some(health)) = (&self.look_again, reference.health()) {
+                let follow = || {
+                    let look_again = Arc::clone(look_again);
+                    health.subscribe(move || look_again())
+                };
+                self.health.entry(reference.id()).or_insert_with(follow);
+            }
         } else {
             self.candidates.remove(reference.id());
+            self.health.remove(&reference.id());
         }
         // The key of a map may have changed.
         self.stale |= matches!(field.kind, DependencyKind::Map | DependencyKind::MultiMap);
@@ -207,10 +231,11 @@ impl Dependency {
             },
             DependencyKind::Many
             | DependencyKind::Broadcast
+            | DependencyKind::Balanced
             | DependencyKind::Map
             | DependencyKind::MultiMap => {
                 let selected = (field.select)(self.candidates(field), &field.injection);
-                (selected.len() >= field.injection.minimum).then_some(selected)
+                (selected.len() >= field.injection.required(field.kind)).then_some(selected)
             }
         }
     }
@@ -220,10 +245,20 @@ impl Dependency {
         // would never settle.
         let all = self.candidates.best_first.values();
         let mut all = all.filter(|one| one.is_registered());
+        // The order first, then the first in it whose peer answers; if none does, the best of them.
         match field.injection.order {
-            None => all.next(),
+            None => {
+                let first = all.next()?;
+                match first.is_healthy() {
+                    true => Some(first),
+                    false => Some(all.find(|one| one.is_healthy()).unwrap_or(first)),
+                }
+            }
             // Of equal ones `min_by` takes the first, which is the better ranked.
-            Some(order) => all.min_by(|one, other| order(one, other)),
+            Some(order) => all.min_by(|one, other| {
+                let ailing = (!one.is_healthy()).cmp(&!other.is_healthy());
+                ailing.then_with(|| order(one, other))
+            }),
         }
     }
 

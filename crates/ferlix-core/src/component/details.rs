@@ -5,9 +5,7 @@ use std::sync::Arc;
 use super::factory::{ComponentFactory, DependencyField};
 use super::injection::DeclaredFilter;
 use super::instance::Instance;
-use super::{
-    DependencyDetails, DependencyKind, FactoryDetails, InstanceDetails, RequirementDetails,
-};
+use super::{DependencyDetails, FactoryDetails, InstanceDetails, RequirementDetails};
 use crate::framework::BundleContext;
 use crate::property::Value;
 use crate::registry::ServiceRef;
@@ -74,7 +72,6 @@ pub(super) fn instance(instance: &Instance) -> InstanceDetails {
 
 fn requirement(field: &DependencyField) -> RequirementDetails {
     let injection = &field.injection;
-    let aggregate = field.kind.is_aggregate();
     RequirementDetails {
         field: injection.field,
         specification: field.specification,
@@ -83,12 +80,9 @@ fn requirement(field: &DependencyField) -> RequirementDetails {
             DeclaredFilter::None | DeclaredFilter::Variable(_) => None,
         },
         kind: field.kind,
-        optional: field.kind == DependencyKind::Optional || (aggregate && injection.minimum == 0),
-        aggregate,
-        minimum: match aggregate {
-            true => injection.minimum,
-            false => usize::from(field.kind != DependencyKind::Optional),
-        },
+        optional: injection.required(field.kind) == 0,
+        aggregate: field.kind.is_aggregate(),
+        minimum: injection.required(field.kind),
         key: injection.key,
         also: injection
             .also

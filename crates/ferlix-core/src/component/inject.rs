@@ -21,6 +21,8 @@ pub enum DependencyKind {
     Many,
     /// All services, to be called together, in place: `Broadcast<dyn T>`.
     Broadcast,
+    /// All services, one of which each call goes to, in place: `Balanced<dyn T>`.
+    Balanced,
     /// The best service for each value of a property, in place: `Map<K, dyn T>`.
     Map,
     /// All services by the value of a property, in place: `MultiMap<K, dyn T>`.
@@ -35,7 +37,7 @@ impl DependencyKind {
     pub fn is_aggregate(self) -> bool {
         matches!(
             self,
-            Self::Many | Self::Broadcast | Self::Map | Self::MultiMap
+            Self::Many | Self::Broadcast | Self::Balanced | Self::Map | Self::MultiMap
         )
     }
 }
@@ -50,7 +52,7 @@ pub trait Slot: Any + Send + Sync {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be injected",
     label = "not a kind of injected field",
-    note = "write Arc<dyn T> (required, fixed), Best<dyn T> (required, follows the ranking), Opt<dyn T> (may be absent), Many<dyn T> (all), Broadcast<dyn T> (all, called together), Map<K, dyn T> (by a property) or Temporal<dyn T> (may be away for a while), where dyn T is a service interface"
+    note = "write Arc<dyn T> (required, fixed), Best<dyn T> (required, follows the ranking), Opt<dyn T> (may be absent), Many<dyn T> (all), Broadcast<dyn T> (all, called together), Balanced<dyn T> (one of many for each call), Map<K, dyn T> (by a property) or Temporal<dyn T> (may be away for a while), where dyn T is a service interface"
 )]
 pub trait Inject: Sized + Send + Sync + 'static {
     /// The service interface.

@@ -9,6 +9,7 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::time::Duration;
 
+use super::{Balance, DependencyKind};
 use crate::filter::{Filter, FilterError, escape};
 use crate::property::{Properties, Value};
 use crate::registry::ServiceRef;
@@ -34,7 +35,8 @@ pub type ServiceOrder = fn(&ServiceRef, &ServiceRef) -> Ordering;
 pub struct Injection {
     pub(super) field: &'static str,
     pub(super) filter: DeclaredFilter,
-    pub(super) minimum: usize,
+    minimum: Option<usize>,
+    pub(super) balance: Balance,
     pub(super) key: &'static str,
     pub(super) order: Option<ServiceOrder>,
     pub(super) grace: Duration,
@@ -57,7 +59,8 @@ impl Injection {
         Self {
             field,
             filter: DeclaredFilter::None,
-            minimum: 0,
+            minimum: None,
+            balance: Balance::RoundRobin,
             key: "",
             order: None,
             grace: GRACE,
@@ -82,9 +85,26 @@ impl Injection {
         self
     }
 
-    /// How many services are required, for a field that holds several (default: none).
+    /// How many services are required, for a field that holds several (default: none; one for a balanced field).
     pub fn minimum(mut self, minimum: usize) -> Self {
-        self.minimum = minimum;
+        self.minimum = Some(minimum);
+        self
+    }
+
+    /// How many services a field of this kind requires.
+    pub(super) fn required(&self, kind: DependencyKind) -> usize {
+        let default = match kind {
+            DependencyKind::Optional => return 0,
+            DependencyKind::Balanced => 1,
+            _ if kind.is_aggregate() => 0,
+            _ => return 1,
+        };
+        self.minimum.unwrap_or(default)
+    }
+
+    /// How a balanced field chooses (default: in turn).
+    pub fn balance(mut self, balance: Balance) -> Self {
+        self.balance = balance;
         self
     }
 

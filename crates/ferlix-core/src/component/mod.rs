@@ -3,13 +3,14 @@
 //! A bundle declares [`ComponentFactory`]s; an instance of one waits until every required service is there, is built with
 //! them injected, bound and validated, and offers its own services; when a required one goes it is invalidated and dropped,
 //! and built anew when another fits. The type of a field states the policy: `Arc<dyn T>`, [`Best`], [`Opt`], [`Many`],
-//! [`Map`], [`MultiMap`], [`Broadcast`], [`Temporal`], [`Switch`], a plain property or [`Live`]. The [`guide`] shows them at
+//! [`Map`], [`MultiMap`], [`Broadcast`], [`Balanced`], [`Temporal`], [`Switch`], a plain property or [`Live`]. The [`guide`] shows them at
 //! work.
 //!
 //! Transitions are queued per instance, so its callbacks never overlap: build, bind…, validate, publish; then unpublish,
 //! invalidate, unbind…, drop. The first poll of a transition runs on the thread that caused it; a task is made only when
 //! it yields. Deliberately absent: any lock held while a callback runs, and handlers that bundles could add.
 
+mod balanced;
 mod callback;
 mod collection;
 mod condition;
@@ -34,6 +35,7 @@ mod switch;
 mod temporal;
 mod transition;
 
+pub use balanced::{Balance, Balanced, Load};
 pub use callback::{CallbackFuture, CallbackResult, Callbacks, Lifecycle};
 pub use collection::{Broadcast, Map, MapKey, MultiMap};
 pub use condition::{CONDITION_ID, Condition};

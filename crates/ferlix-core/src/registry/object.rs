@@ -157,6 +157,14 @@ impl ServiceObject {
         matches!(self.0, Kind::Remote(_))
     }
 
+    /// What calls the object in another process.
+    pub(crate) fn caller(&self) -> Option<&Arc<dyn Caller>> {
+        match &self.0 {
+            Kind::Remote(remote) => Some(&remote.caller),
+            Kind::Local(_) | Kind::Made(_) => None,
+        }
+    }
+
     /// The object as `dyn Trait`; `None` when it is not registered as that very trait, or is made for each user.
     pub(crate) fn typed<T: ?Sized + Service>(&self) -> Option<Arc<T>> {
         let wanted = TypeId::of::<T>();

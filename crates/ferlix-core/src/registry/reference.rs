@@ -12,7 +12,7 @@ use arc_swap::ArcSwap;
 use super::usage::Users;
 use super::{Hold, ServiceEvent, ServiceObject, ServiceScope};
 use crate::property::{Properties, Value, keys};
-use crate::service::{Dispatch, Service};
+use crate::service::{Caller, Dispatch, Health, Service};
 
 /// One registered service. Cheap to clone; it says whether the service is still there, and never keeps it registered.
 ///
@@ -106,6 +106,23 @@ impl ServiceRef {
     #[must_use]
     pub fn dispatchers(&self) -> Vec<Arc<dyn Dispatch>> {
         self.0.object.dispatchers()
+    }
+
+    /// What calls it in another process.
+    pub(crate) fn caller(&self) -> Option<&Arc<dyn Caller>> {
+        self.0.object.caller()
+    }
+
+    /// Whether its peer answers, if it is in another process and somebody keeps account.
+    #[must_use]
+    pub fn health(&self) -> Option<&Arc<Health>> {
+        self.caller()?.health()
+    }
+
+    /// Whether it answers, as far as is known: a local service always does.
+    #[must_use]
+    pub fn is_healthy(&self) -> bool {
+        self.health().is_none_or(|health| health.is_healthy())
     }
 
     /// For whom it has an object of its own.

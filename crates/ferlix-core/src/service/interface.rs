@@ -23,6 +23,12 @@ impl Interface {
         }
     }
 
+    /// The method of this name on the wire.
+    #[must_use]
+    pub fn method(&self, name: &str) -> Option<&'static Method> {
+        self.methods.iter().find(|method| method.name == name)
+    }
+
     /// The package of the interface: its name up to the last dot, empty when there is none.
     #[must_use]
     pub fn package(&self) -> &'static str {
@@ -43,6 +49,9 @@ pub struct Method {
     /// Whether the work goes on to its end when the caller is gone or its deadline is over (`#[remote(finish)]`). Other methods
     /// are dropped where they wait.
     pub finish: bool,
+    /// Whether calling it twice is the same as calling it once, so that a call whose answer was lost may be made again
+    /// (`#[remote(idempotent)]`).
+    pub idempotent: bool,
     /// Whether all types are among those of OSGi's intent `osgi.basic`; see
     /// [`IntoValue::BASIC`](crate::property::IntoValue::BASIC).
     pub basic: bool,
@@ -56,6 +65,7 @@ impl Method {
             name,
             parameters,
             finish: false,
+            idempotent: false,
             basic: true,
         }
     }
@@ -65,6 +75,15 @@ impl Method {
     pub const fn finishing(self) -> Self {
         Self {
             finish: true,
+            ..self
+        }
+    }
+
+    /// The same, and calling it twice is the same as calling it once.
+    #[must_use]
+    pub const fn idempotent(self) -> Self {
+        Self {
+            idempotent: true,
             ..self
         }
     }

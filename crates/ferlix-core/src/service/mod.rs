@@ -8,12 +8,14 @@
 //! receives to a `Dispatch`.
 
 mod error;
+mod health;
 mod interface;
 
 use std::sync::Arc;
 
 pub use error::{CallError, RemoteError};
 pub use futures_util::future::BoxFuture;
+pub use health::{Health, HealthStatus, HealthSubscription};
 pub use interface::{Interface, Method};
 
 use crate::property::Value;
@@ -57,6 +59,15 @@ pub trait Service: Send + Sync + 'static {
     }
 }
 
+/// A service interface that other processes can call: `#[remote_service]` implements it for `dyn Trait`.
+///
+/// Implemented by hand it promises that [`Service::from_caller`] and [`Service::dispatcher`] return something.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be called by other processes",
+    note = "put #[remote_service(\"its.name\")] on the trait in place of #[service]"
+)]
+pub trait RemoteService: Service {}
+
 /// Serves the methods of one interface of one object to remote callers.
 pub trait Dispatch: Send + Sync {
     /// The interface whose methods can be called.
@@ -82,4 +93,15 @@ pub trait Caller: Send + Sync {
         method: &str,
         arguments: Vec<Value>,
     ) -> BoxFuture<'static, Result<Value, CallError>>;
+
+    /// Asks whether the peer would answer a call, without calling the service: how a failing peer is found to be well again.
+    /// A caller that cannot ask says yes: the next call will tell.
+    fn probe(&self) -> BoxFuture<'static, Result<(), CallError>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    /// The health of the peer, where somebody keeps it: the Remote Service Admin does for all that it imports.
+    fn health(&self) -> Option<&Arc<Health>> {
+        None
+    }
 }

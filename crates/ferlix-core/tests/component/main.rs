@@ -11,6 +11,7 @@ mod ipopo_service;
 mod life_cycle;
 mod provides;
 mod requirements;
+mod requires_balanced;
 mod requires_best;
 mod requires_broadcast;
 mod requires_map;

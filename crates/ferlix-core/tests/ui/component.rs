@@ -74,6 +74,10 @@ struct Kinds {
     graced: Arc<dyn Log>,
     #[inject(grace = "soon")]
     soon: Temporal<dyn Log>,
+    #[inject(balance = "latency")]
+    unbalanced: Many<dyn Log>,
+    #[inject(balance = "fair", order = best_first)]
+    fair: Balanced<dyn Log>,
     #[switch(on)]
     on: Switch,
     #[switch(dyn Log, dyn Log)]

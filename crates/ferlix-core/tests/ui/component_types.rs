@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ferlix_core::component::Live;
+use ferlix_core::component::{Balanced, Live};
 use ferlix_core::{component, service, service_impl};
 
 #[service("log")]
@@ -20,6 +20,8 @@ struct Injected {
     text: String,
     #[inject]
     log: Box<dyn Log>,
+    #[inject]
+    local: Balanced<dyn Log>,
 }
 
 #[component(factory = "properties")]

@@ -45,6 +45,8 @@ trait Names: Send + Sync {
     async fn bare(&self) -> Result<(), CallError>;
     #[remote(rename = "x")]
     async fn wrong(&self) -> Result<(), CallError>;
+    #[remote(idempotent = true)]
+    async fn assigned(&self) -> Result<(), CallError>;
     async fn say_hello(&self) -> Result<(), CallError>;
     #[remote(name = "sayHello")]
     async fn say_hello_again(&self) -> Result<(), CallError>;

@@ -44,6 +44,7 @@ struct Injection {
     key: Option<Name>,
     order: Option<Expr>,
     grace: Option<LitStr>,
+    balance: Option<LitStr>,
     also: Vec<Type>,
 }
 
@@ -94,7 +95,7 @@ impl Field {
         let (name, ty) = (self.name(), &self.ty);
         match &self.source {
             Source::Injected(injection) => {
-                let steps = injection.steps();
+                let steps = injection.steps(core);
                 let core = support::located(core, self.span());
                 let injection =
                     quote_spanned!(self.span()=> #core::component::Injection::new(#name) #steps);
@@ -218,6 +219,7 @@ impl Injection {
             "key" => set(&mut self.key, key, assigned(input), errors),
             "order" => set(&mut self.order, key, assigned(input), errors),
             "grace" => set(&mut self.grace, key, assigned(input), errors),
+            "balance" => set(&mut self.balance, key, assigned(input), errors),
             "also" => {
                 let content;
                 parenthesized!(content in input);
@@ -228,7 +230,7 @@ impl Injection {
             _ => Err(syn::Error::new_spanned(
                 key,
                 format!(
-                    "there is no option `{key}`: there are `filter`, `min`, `key`, `order`, `grace` and `also`"
+                    "there is no option `{key}`: there are `filter`, `min`, `key`, `order`, `grace`, `balance` and `also`"
                 ),
             )),
         }
@@ -238,9 +240,9 @@ impl Injection {
     fn check(&self, kind: &Ident, ty: &Type, errors: &mut Errors) {
         let kind = kind.to_string();
         let is_map = matches!(kind.as_str(), "Map" | "MultiMap");
-        let several = is_map || matches!(kind.as_str(), "Many" | "Broadcast");
+        let several = is_map || matches!(kind.as_str(), "Many" | "Broadcast" | "Balanced");
         if let Some(minimum) = self.minimum.as_ref().filter(|_| !several) {
-            errors.add(minimum, "`min` counts the services of a `Many<dyn T>`, a `Broadcast<dyn T>` or a map: `Arc` and `Best` need one, `Opt` none");
+            errors.add(minimum, "`min` counts the services of a `Many<dyn T>`, a `Broadcast<dyn T>`, a `Balanced<dyn T>` or a map: `Arc` and `Best` need one, `Opt` none");
         }
         match &self.key {
             Some(key) if !is_map => {
@@ -257,6 +259,19 @@ impl Injection {
             }
             _ => {}
         }
+        if let Some(order) = self.order.as_ref().filter(|_| kind == "Balanced") {
+            errors.add(order, "a `Balanced<dyn T>` has no best: write `balance = \"…\"` for how each call chooses");
+        }
+        if let Some(balance) = &self.balance {
+            if kind != "Balanced" {
+                errors.add(balance, "`balance` is for a `Balanced<dyn T>`");
+            } else if balance_variant(balance).is_none() {
+                errors.add(
+                    balance,
+                    "write \"round_robin\" (the default), \"least_pending\" or \"latency\"",
+                );
+            }
+        }
         if let Some(grace) = &self.grace {
             if kind != "Temporal" {
                 errors.add(grace, "`grace` is for a `Temporal<dyn T>`");
@@ -267,7 +282,7 @@ impl Injection {
     }
 
     /// The steps that say all this.
-    fn steps(&self) -> TokenStream {
+    fn steps(&self, core: &TokenStream) -> TokenStream {
         let span = Span::mixed_site();
         let filter = self.filter.iter().map(|text| quote!(.filter(#text)));
         let minimum = self.minimum.iter().map(|count| quote!(.minimum(#count)));
@@ -280,13 +295,29 @@ impl Injection {
             let time = support::milliseconds(&grace.value())?;
             Some(quote!(.grace(::core::time::Duration::from_millis(#time))))
         });
+        let balance = self.balance.iter().filter_map(|balance| {
+            let variant = balance_variant(balance)?;
+            let span = span.located_at(balance.span());
+            Some(quote_spanned!(span=> .balance(#core::component::Balance::#variant)))
+        });
         let also = self.also.iter().map(|interface| {
             let span = span.located_at(interface.span());
             quote_spanned!(span=> .also::<#interface>())
         });
         let steps = filter.chain(minimum).chain(key).chain(order);
-        steps.chain(grace).chain(also).collect()
+        steps.chain(grace).chain(balance).chain(also).collect()
     }
+}
+
+/// The variant of `Balance` of this name.
+fn balance_variant(name: &LitStr) -> Option<Ident> {
+    let variant = match name.value().as_str() {
+        "round_robin" => "RoundRobin",
+        "least_pending" => "LeastPending",
+        "latency" => "Latency",
+        _ => return None,
+    };
+    Some(Ident::new(variant, name.span()))
 }
 
 fn read_switch(tokens: TokenStream, errors: &mut Errors) -> Source {

@@ -56,6 +56,8 @@ pub(super) struct Method {
     pub(super) wire: String,
     /// Whether it ends what it began even when nobody waits for it any more.
     pub(super) finish: bool,
+    /// Whether calling it twice is the same as calling it once.
+    idempotent: bool,
     /// The signature with plain names as parameters.
     pub(super) signature: Signature,
     pub(super) parameters: Vec<Parameter>,
@@ -128,6 +130,7 @@ impl Method {
                 .name
                 .unwrap_or_else(|| rename.apply(&ident.unraw().to_string())),
             finish: options.finish,
+            idempotent: options.idempotent,
             signature: plain_signature(signature, &parameters),
             cfgs,
             ident,
@@ -144,10 +147,12 @@ impl Method {
         let types = self.parameters.iter().map(Parameter::owned);
         let result = &self.result;
         let finish = self.finish.then(|| quote!(.finishing()));
+        let idempotent = self.idempotent.then(|| quote!(.idempotent()));
         quote! {
             #(#cfgs)*
             #core::service::Method::new(#wire, #names)
                 #finish
+                #idempotent
                 .of_basic_types(
                     #(<#types as #core::property::IntoValue>::BASIC &&)*
                     <#result as #core::property::IntoValue>::BASIC
@@ -168,14 +173,16 @@ struct Options {
     /// The name on the wire.
     name: Option<String>,
     finish: bool,
+    idempotent: bool,
 }
 
-const REMOTE: &str = "write #[remote(name = \"nameOnTheWire\")] or #[remote(finish)]";
+const REMOTE: &str =
+    "write #[remote(name = \"nameOnTheWire\")], #[remote(finish)] or #[remote(idempotent)]";
 
 impl Options {
     fn read(function: &mut TraitItemFn, errors: &mut Errors) -> Self {
         let mut name: Option<LitStr> = None;
-        let mut finish = None;
+        let (mut finish, mut idempotent) = (None, None);
         for attribute in take_attributes(&mut function.attrs, &["remote"]) {
             let mut found = Errors::default();
             let parser = |input: ParseStream<'_>| {
@@ -184,6 +191,8 @@ impl Options {
                         set(&mut name, key, assigned(input), errors)
                     } else if key == "finish" {
                         set(&mut finish, key, Ok(()), errors)
+                    } else if key == "idempotent" {
+                        set(&mut idempotent, key, Ok(()), errors)
                     } else {
                         Err(syn::Error::new_spanned(key, REMOTE))
                     }
@@ -193,7 +202,7 @@ impl Options {
                 support::parse(tokens, parser, errors);
             }
             errors.append(found);
-            if name.is_none() && finish.is_none() {
+            if name.is_none() && finish.is_none() && idempotent.is_none() {
                 errors.add(&attribute, REMOTE);
             }
         }
@@ -205,6 +214,7 @@ impl Options {
         Self {
             name: name.map(|name| name.value()),
             finish: finish.is_some(),
+            idempotent: idempotent.is_some(),
         }
     }
 }

@@ -85,6 +85,9 @@ fn service(
                 #dispatcher
             }
         }
+
+        #[automatically_derived]
+        impl #core::service::RemoteService for dyn #ident {}
     }
 }
 

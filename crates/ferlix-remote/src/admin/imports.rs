@@ -152,7 +152,7 @@ impl Admin {
             .await
             .map_err(failed("import the endpoint"))?;
         let name = endpoint.interfaces().join(", ");
-        let caller = Arc::new(ProxyCaller::new(&name, caller));
+        let caller = ProxyCaller::new(&name, caller);
         let framework = self.context.framework();
         let bundle = framework
             .bundle(provider.reference().bundle_id())

@@ -78,6 +78,17 @@ impl RsaCommand {
             "Remote Service ID",
         ];
         session.write(&table("", &headings, rows.collect()));
+        for reference in &references {
+            let health = reference
+                .imported_service()
+                .and_then(|proxy| Some(proxy.health()?.status()));
+            let endpoint = reference.imported_endpoint();
+            if let (Some(endpoint), Some(health)) =
+                (endpoint, health.filter(|health| !health.healthy))
+            {
+                session.line(format_args!("{} is {health}", endpoint.id()));
+            }
+        }
         Ok(None)
     }
 

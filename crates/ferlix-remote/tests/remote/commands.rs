@@ -10,7 +10,7 @@ use ferlix_core::registry::ServiceRegistration;
 use ferlix_remote::provider::{ExportContainer, ImportContainer};
 use ferlix_remote::{admin, command};
 
-use crate::support::{Container, Distribution, Network, endpoint, exported, register_hello};
+use crate::support::{Container, Distribution, Hello, Network, endpoint, exported, register_hello};
 
 /// A framework with the commands, one distribution `x`, and an exported service.
 struct Shell {
@@ -270,6 +270,17 @@ async fn a_file_is_imported_and_its_proxies_are_listed_and_withdrawn() {
              +-------------+--------------+------------------+-------------------+\n",
             proxy.id()
         )
+    );
+    // Nothing is served there: it says so once it was called.
+    let context = shell.framework.context();
+    let hello = Arc::clone(&context.get::<dyn Hello>(&proxy).unwrap());
+    assert!(hello.say_hello("you").await.is_err());
+    let listed = shell.run("listimports").await;
+    assert!(
+        listed.ends_with(
+            "e1 is failing since 0 s, 1 times: cannot reach the test: nothing is served\n"
+        ),
+        "{listed}"
     );
     let shown = shell.run("listimports e1").await;
     assert!(shown.starts_with(

@@ -6,6 +6,7 @@ mod admin;
 mod commands;
 mod directory;
 mod edef;
+mod health;
 mod support;
 mod topology;
 mod wire;

@@ -1,7 +1,7 @@
 //! A distribution and a discovery without a network: what they are asked to do is written to a log.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -43,6 +43,9 @@ pub(crate) struct HelloImpl;
 #[service_impl]
 impl Hello for HelloImpl {
     async fn say_hello(&self, from: &str) -> Result<String, CallError> {
+        if from.is_empty() {
+            return Err(CallError::fault("nobody to greet"));
+        }
         Ok(format!("Howdy {from}"))
     }
 }
@@ -79,6 +82,36 @@ type Served = HashMap<(String, u64), Vec<Arc<dyn Dispatch>>>;
 pub(crate) struct Network {
     served: Arc<Mutex<Served>>,
     pub(crate) log: Log,
+    cut: Arc<AtomicBool>,
+    answers_probes: Arc<AtomicBool>,
+    probes: Arc<AtomicUsize>,
+}
+
+impl Network {
+    /// Lets no call through any more, or all again.
+    pub(crate) fn cut(&self, cut: bool) {
+        self.cut.store(cut, Ordering::SeqCst);
+    }
+
+    /// Lets probes through though it is cut.
+    pub(crate) fn answer_probes(&self, answer: bool) {
+        self.answers_probes.store(answer, Ordering::SeqCst);
+    }
+
+    /// How many probes there were.
+    pub(crate) fn probes(&self) -> usize {
+        self.probes.load(Ordering::SeqCst)
+    }
+
+    fn check(&self) -> Result<(), CallError> {
+        if self.cut.load(Ordering::SeqCst) {
+            return Err(CallError::Unreachable {
+                peer: "the test".into(),
+                source: "it is cut off".into(),
+            });
+        }
+        Ok(())
+    }
 }
 
 /// A distribution of one configuration type, `<name>.server`, with one container.
@@ -304,7 +337,9 @@ impl Caller for Client {
     ) -> BoxFuture<'static, Result<Value, CallError>> {
         let served = self.network.served.lock().unwrap().get(&self.key).cloned();
         let method = method.to_owned();
+        let network = self.network.clone();
         Box::pin(async move {
+            network.check()?;
             for dispatch in served.unwrap_or_default() {
                 match dispatch.dispatch(&method, arguments.clone()).await {
                     Err(CallError::UnknownMethod { .. }) => {}
@@ -316,6 +351,15 @@ impl Caller for Client {
                 source: "nothing is served".into(),
             })
         })
+    }
+
+    fn probe(&self) -> BoxFuture<'static, Result<(), CallError>> {
+        self.network.probes.fetch_add(1, Ordering::SeqCst);
+        let reached = match self.network.answers_probes.load(Ordering::SeqCst) {
+            true => Ok(()),
+            false => self.network.check(),
+        };
+        Box::pin(async move { reached })
     }
 }
 

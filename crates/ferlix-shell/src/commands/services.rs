@@ -51,12 +51,21 @@ pub(super) fn details(
         return Err(CommandError::Failed);
     };
     let mut text = format!(
-        "ID............: {}\nRank..........: {}\nSpecifications: {}\nBundle........: {}\nProperties....:\n",
+        "ID............: {}\nRank..........: {}\nSpecifications: {}\nBundle........: {}\n",
         reference.id(),
         reference.ranking(),
         printable(&specifications(&reference)),
         bundle(context, reference.bundle_id()),
     );
+    // Writing to a String cannot fail.
+    if let Some(health) = reference.health() {
+        let _ = writeln!(
+            text,
+            "Health........: {}",
+            printable(&health.status().to_string())
+        );
+    }
+    text.push_str("Properties....:\n");
     let properties = reference.properties();
     let mut lines: Vec<String> = properties
         .iter()
@@ -66,7 +75,6 @@ pub(super) fn details(
     text.extend(lines);
     text.push_str("Bundles using this service:\n");
     for id in reference.using_bundles() {
-        // Writing to a String cannot fail.
         let _ = writeln!(text, "\t{}", bundle(context, id));
     }
     session.write(&text);

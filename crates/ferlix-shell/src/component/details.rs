@@ -123,6 +123,7 @@ fn dependency(dependency: &DependencyDetails) -> String {
         .collect();
     let handler = match requirement.kind {
         DependencyKind::Best => "BestDependency",
+        DependencyKind::Balanced => "BalancedDependency",
         DependencyKind::Many => "AggregateDependency",
         // A field of one service, required or not, is the same handler in iPOPO too.
         _ => "SimpleDependency",

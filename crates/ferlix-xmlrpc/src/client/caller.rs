@@ -110,6 +110,11 @@ impl Caller for XmlRpcCaller {
         let method = method.to_owned();
         Box::pin(async move { remote.call(&method, &arguments).await })
     }
+
+    fn probe(&self) -> BoxFuture<'static, Result<(), CallError>> {
+        let remote = Arc::clone(&self.remote);
+        Box::pin(async move { remote.probe().await })
+    }
 }
 
 impl Remote {
@@ -164,6 +169,33 @@ impl Remote {
         match answer {
             Answer::Value(value) => Ok(value),
             Answer::Fault(fault) => Err(fault.into()),
+        }
+    }
+
+    /// Asks the server anything at all: no service is called. A GET is none of XML-RPC, so its answer is mostly an error of HTTP,
+    /// which shows that the process behind the port is at work. Only when the server says that it cannot serve now, it cannot.
+    async fn probe(&self) -> Result<(), CallError> {
+        let mut request = Request::new(Full::default());
+        *request.uri_mut() = self.uri.clone();
+        request.headers_mut().insert(USER_AGENT, AGENT);
+        let response = match self.transport.send(request).await {
+            Ok(response) => response,
+            // An answer that is no HTTP is no answer of an XML-RPC server.
+            Err(error) => {
+                return Err(CallError::Unreachable {
+                    peer: self.peer.clone(),
+                    source: Box::new(error),
+                });
+            }
+        };
+        match response.status() {
+            StatusCode::BAD_GATEWAY
+            | StatusCode::SERVICE_UNAVAILABLE
+            | StatusCode::GATEWAY_TIMEOUT => Err(CallError::Unreachable {
+                peer: self.peer.clone(),
+                source: format!("status {}", response.status()).into(),
+            }),
+            _ => Ok(()),
         }
     }
 
