@@ -30,9 +30,9 @@ pub(crate) enum Error {
     /// The system refused something.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// A process could not be bound to a core.
-    #[error("cannot pin to one core: {0}")]
-    Pin(#[from] nix::Error),
+    /// A process could not be bound to a core, or a clock not be read.
+    #[error("the system: {0}")]
+    System(#[from] nix::Error),
     /// A measuring thread or task ended in a panic.
     #[error("a measuring task ended badly")]
     Task,

@@ -13,7 +13,7 @@ use crate::admin::properties::{FRAMEWORK_UID, TIMESTAMP, TOPICS};
 pub struct Event(Arc<Inner>);
 
 struct Inner {
-    topic: Box<str>,
+    topic: Arc<str>,
     given: Properties,
     timestamp: i64,
     framework_uid: Arc<str>,
@@ -22,13 +22,13 @@ struct Inner {
 }
 
 impl Event {
-    pub(crate) fn new(topic: &str, given: Properties, framework_uid: &Arc<str>) -> Self {
+    pub(crate) fn new(topic: Arc<str>, given: Properties, framework_uid: &Arc<str>) -> Self {
         let since = SystemTime::now().duration_since(UNIX_EPOCH);
         let timestamp = since.map_or(0, |since| {
             i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
         });
         Self(Arc::new(Inner {
-            topic: topic.into(),
+            topic,
             given,
             timestamp,
             framework_uid: Arc::clone(framework_uid),

@@ -1,8 +1,10 @@
 //! [`Index`]: which handlers an event concerns.
 //!
 //! Handlers without wildcards are found by topic in a map, so that they cost nothing to events of other topics; the others
-//! are gone through. What an event concerns is copied out: no handler runs, and no filter is tried, under the lock.
+//! are gone through. The lists are shared with whoever sends at the time and copied when they change meanwhile: no handler
+//! runs, and no pattern or filter is tried, under the lock.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -19,23 +21,53 @@ pub(super) struct Index(RwLock<Tables>);
 struct Tables {
     /// All handlers by service number, also those that are told of nothing.
     targets: BTreeMap<u64, Arc<Target>>,
-    literal: HashMap<Box<str>, Vec<Subscription>>,
-    pattern: Vec<Subscription>,
+    literal: HashMap<Arc<str>, Subscriptions>,
+    pattern: Subscriptions,
 }
+
+/// The best ranked first.
+type Subscriptions = Arc<Vec<Subscription>>;
 
 #[derive(Clone)]
 struct Subscription {
     /// The ranking at the time, the highest first, and then the service number.
-    rank: (std::cmp::Reverse<i32>, u64),
+    rank: (Reverse<i32>, u64),
     interest: Arc<Interest>,
     target: Arc<Target>,
+}
+
+/// The handlers that may want the events of a topic, as they were when it was looked up.
+pub(super) struct Subscribers {
+    /// The topic, if a handler names it as it is: then it is one that events may have.
+    pub(super) topic: Option<Arc<str>>,
+    literal: Option<Subscriptions>,
+    pattern: Option<Subscriptions>,
+}
+
+impl Subscribers {
+    /// The handlers that an event of the topic concerns, the best ranked first.
+    pub(super) fn of<'a>(&'a self, event: &'a Event) -> impl Iterator<Item = &'a Arc<Target>> {
+        let wants =
+            |subscription: &&Subscription| subscription.interest.wants_topic(event.topic());
+        let all = |list: &'a Option<Subscriptions>| list.iter().flat_map(|list| list.iter());
+        let mut literal = all(&self.literal).peekable();
+        let mut pattern = all(&self.pattern).filter(wants).peekable();
+        let by_rank = std::iter::from_fn(move || match (literal.peek(), pattern.peek()) {
+            (Some(one), Some(other)) if other.rank < one.rank => pattern.next(),
+            (Some(_), _) => literal.next(),
+            (None, _) => pattern.next(),
+        });
+        by_rank
+            .filter(|subscription| subscription.interest.accepts(event))
+            .map(|subscription| &subscription.target)
+    }
 }
 
 impl Index {
     /// Adds a handler; with no interest, it is only known.
     pub(super) fn add(&self, target: &Arc<Target>, interest: Option<Interest>) {
         let reference = target.reference();
-        let rank = (std::cmp::Reverse(reference.ranking()), reference.id());
+        let rank = (Reverse(reference.ranking()), reference.id());
         let mut tables = self.write();
         tables.targets.insert(reference.id(), Arc::clone(target));
         let Some(interest) = interest.map(Arc::new) else {
@@ -63,10 +95,9 @@ impl Index {
     pub(super) fn remove(&self, reference: &ServiceRef) -> Option<Arc<Target>> {
         let mut tables = self.write();
         let target = tables.targets.remove(&reference.id())?;
-        let other = |subscription: &Subscription| !Arc::ptr_eq(&subscription.target, &target);
-        tables.pattern.retain(other);
+        remove(&mut tables.pattern, &target);
         tables.literal.retain(|_, list| {
-            list.retain(other);
+            remove(list, &target);
             !list.is_empty()
         });
         Some(target)
@@ -83,27 +114,20 @@ impl Index {
         self.read().targets.values().cloned().collect()
     }
 
-    /// The handlers that an event concerns, the best ranked first.
-    pub(super) fn targets_of(&self, event: &Event) -> Vec<Arc<Target>> {
-        let mut found: Vec<Subscription> = Vec::new();
-        {
-            let tables = self.read();
-            if let Some(list) = tables.literal.get(event.topic()) {
-                found.extend_from_slice(list);
-            }
-            let by_topic = found.len();
-            let wants =
-                |subscription: &&Subscription| subscription.interest.wants_topic(event.topic());
-            found.extend(tables.pattern.iter().filter(wants).cloned());
-            if by_topic > 0 && found.len() > by_topic {
-                found.sort_by_key(|subscription| subscription.rank);
-            }
+    /// The handlers that may want the events of a topic.
+    pub(super) fn subscribers(&self, topic: &str) -> Subscribers {
+        let tables = self.read();
+        let (topic, literal) = tables
+            .literal
+            .get_key_value(topic)
+            .map(|(topic, list)| (Arc::clone(topic), Arc::clone(list)))
+            .unzip();
+        let pattern = (!tables.pattern.is_empty()).then(|| Arc::clone(&tables.pattern));
+        Subscribers {
+            topic,
+            literal,
+            pattern,
         }
-        found
-            .into_iter()
-            .filter(|subscription| subscription.interest.accepts(event))
-            .map(|subscription| subscription.target)
-            .collect()
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Tables> {
@@ -115,7 +139,15 @@ impl Index {
     }
 }
 
-fn insert(list: &mut Vec<Subscription>, subscription: Subscription) {
+fn insert(list: &mut Subscriptions, subscription: Subscription) {
+    let list = Arc::make_mut(list);
     let place = list.partition_point(|other| other.rank < subscription.rank);
     list.insert(place, subscription);
+}
+
+fn remove(list: &mut Subscriptions, target: &Arc<Target>) {
+    let is_it = |subscription: &Subscription| Arc::ptr_eq(&subscription.target, target);
+    if list.iter().any(is_it) {
+        Arc::make_mut(list).retain(|subscription| !is_it(subscription));
+    }
 }

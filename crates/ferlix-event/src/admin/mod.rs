@@ -23,7 +23,7 @@ use ferlix_core::registry::ServiceRef;
 use ferlix_core::{bundle, component, lifecycle, service_impl};
 use tokio::runtime::Handle;
 
-use self::index::Index;
+use self::index::{Index, Subscribers};
 use self::interest::Interest;
 use self::target::{Limits, Overflow, Target};
 use crate::topic::check_topic;
@@ -157,28 +157,45 @@ fn interest_of(reference: &ServiceRef) -> Option<Interest> {
 }
 
 impl Admin {
-    fn take(&self, topic: &str, given: Properties) -> Result<(&Running, Event), EventError> {
-        check_topic(topic)?;
+    /// Takes an event, and finds those who may want it.
+    fn take(
+        &self,
+        topic: &str,
+        given: Properties,
+    ) -> Result<(&Running, Subscribers, Event), EventError> {
+        let mut subscribers = self.index.subscribers(topic);
+        let topic = match subscribers.topic.take() {
+            Some(topic) => topic,
+            None => {
+                check_topic(topic)?;
+                topic.into()
+            }
+        };
         let running = self.running.get().ok_or(EventError::NotRunning)?;
         if self.stopped.load(Ordering::Acquire) {
             return Err(EventError::NotRunning);
         }
-        Ok((running, Event::new(topic, given, &running.framework_uid)))
+        let event = Event::new(topic, given, &running.framework_uid);
+        Ok((running, subscribers, event))
     }
 }
 
 #[service_impl]
 impl EventAdmin for Admin {
     async fn send(&self, topic: &str, properties: Properties) -> Result<(), EventError> {
-        let (running, event) = self.take(topic, properties)?;
-        let targets = self.index.targets_of(&event);
-        if let [target] = &targets[..] {
-            target.call(&event, running.limits.timeout).await;
+        let (running, subscribers, event) = self.take(topic, properties)?;
+        let timeout = running.limits.timeout;
+        let mut targets = subscribers.of(&event);
+        let Some(first) = targets.next() else {
             return Ok(());
-        }
+        };
+        let Some(second) = targets.next() else {
+            first.call(&event, timeout).await;
+            return Ok(());
+        };
         let mut waiting = Vec::new();
-        for target in &targets {
-            let mut call = Box::pin(target.call(&event, running.limits.timeout));
+        for target in [first, second].into_iter().chain(targets) {
+            let mut call = Box::pin(target.call(&event, timeout));
             if !begin(call.as_mut()).await {
                 waiting.push(call);
             }
@@ -188,11 +205,12 @@ impl EventAdmin for Admin {
     }
 
     fn post(&self, topic: &str, properties: Properties) -> Result<(), EventError> {
-        let (running, event) = self.take(topic, properties)?;
-        for target in self.index.targets_of(&event) {
+        let (running, subscribers, event) = self.take(topic, properties)?;
+        for target in subscribers.of(&event) {
             if target.queue(event.clone(), &running.limits) {
                 let busy = running.framework.busy();
                 let timeout = running.limits.timeout;
+                let target = Arc::clone(target);
                 running.runtime.spawn(async move {
                     target.drain(timeout).await;
                     drop(busy);

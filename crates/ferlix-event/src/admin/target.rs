@@ -1,17 +1,21 @@
 //! [`Target`]: one handler, its queue of posted events and its counts.
 
+use std::any::Any;
 use std::collections::VecDeque;
 use std::panic::AssertUnwindSafe;
-use std::pin::pin;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use ferlix_core::registry::ServiceRef;
 use futures_util::FutureExt;
 
 use crate::{Event, EventHandler, HandlerStatus};
+
+/// A call of a handler.
+type Call<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
 /// How many posted events a task handles before it lets others run.
 const BATCH: usize = 64;
@@ -70,32 +74,50 @@ impl Target {
 
     /// Has the handler handle an event; what goes wrong is reported and counted.
     pub(super) async fn call(&self, event: &Event, timeout: Duration) {
-        let guarded = AssertUnwindSafe(async { self.handler.handle_event(event).await });
-        let mut call = pin!(guarded.catch_unwind());
-        // Most handlers never wait: they are spared the timer.
-        let first = std::future::poll_fn(|context| Poll::Ready(call.as_mut().poll(context))).await;
-        let result = match first {
-            Poll::Ready(result) => result,
-            Poll::Pending => match tokio::time::timeout(timeout, call).await {
-                Ok(result) => result,
-                Err(_) => {
+        // Most handlers never wait: they are spared the timer, and the caller a large future.
+        let begun = std::future::poll_fn(|context| Poll::Ready(self.begin(event, context))).await;
+        let result = match begun {
+            Ok(None) => Ok(()),
+            Ok(Some(call)) => match Box::pin(wait(call, timeout)).await {
+                Some(result) => result,
+                None => {
                     self.late.fetch_add(1, Ordering::Relaxed);
                     tracing::warn!(handler = %self.reference, topic = event.topic(), "the event handler took longer than {timeout:?} and was given up");
                     return;
                 }
             },
+            Err(panic) => Err(panic),
         };
-        if let Err(panic) = result {
-            self.panicked.fetch_add(1, Ordering::Relaxed);
-            let message = panic
-                .downcast_ref::<&str>()
-                .copied()
-                .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-                .unwrap_or("no message");
-            tracing::error!(handler = %self.reference, topic = event.topic(), "the event handler panicked: {message}");
-            return;
+        match result {
+            Ok(()) => {
+                self.handled.fetch_add(1, Ordering::Relaxed);
+            }
+            Err(panic) => self.report(event, panic.as_ref()),
         }
-        self.handled.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Begins a call and returns what is left of it.
+    fn begin<'a>(
+        &'a self,
+        event: &'a Event,
+        context: &mut Context<'_>,
+    ) -> std::thread::Result<Option<Call<'a>>> {
+        let first = AssertUnwindSafe(|| {
+            let mut call = self.handler.handle_event(event);
+            call.as_mut().poll(context).is_pending().then_some(call)
+        });
+        std::panic::catch_unwind(first)
+    }
+
+    #[cold]
+    fn report(&self, event: &Event, panic: &(dyn Any + Send)) {
+        self.panicked.fetch_add(1, Ordering::Relaxed);
+        let message = panic
+            .downcast_ref::<&str>()
+            .copied()
+            .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+            .unwrap_or("no message");
+        tracing::error!(handler = %self.reference, topic = event.topic(), "the event handler panicked: {message}");
     }
 
     /// Queues a posted event; true when the caller has to start a task that drains the queue.
@@ -159,4 +181,10 @@ impl Target {
     fn locked(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Waits for the rest of a call; `None` when it takes too long.
+async fn wait(call: Call<'_>, timeout: Duration) -> Option<std::thread::Result<()>> {
+    let guarded = AssertUnwindSafe(call).catch_unwind();
+    tokio::time::timeout(timeout, guarded).await.ok()
 }
