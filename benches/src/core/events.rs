@@ -161,7 +161,9 @@ async fn topics() -> Result<(Comparison, Comparison), Error> {
     context.register::<dyn EventHandler>(Arc::new(handler), [("event.topics", TOPIC)].into())?;
     framework.settle().await;
     let missing = || Error::Answer("there is no event admin".to_owned());
-    let admin = context.service::<dyn EventAdmin>(None).ok_or_else(missing)?;
+    let admin = context
+        .service::<dyn EventAdmin>(None)
+        .ok_or_else(missing)?;
     let direct: Arc<dyn EventHandler> = Arc::new(Counting(Arc::default()));
     let event = Arc::new(std::sync::OnceLock::new());
     let keep = Arc::clone(&event);

@@ -175,15 +175,21 @@ impl Filter {
     /// ```
     #[must_use]
     pub fn required_equal(&self, key: &str) -> Option<&str> {
+        self.required_equals()
+            .find_map(|(own, text)| own.eq_ignore_ascii_case(key).then_some(text))
+    }
+
+    /// The keys and values of which [`required_equal`](Self::required_equal) tells.
+    pub(crate) fn required_equals(&self) -> impl Iterator<Item = (&str, &str)> {
         let children = match &*self.root {
             Node::All(children) => &**children,
             other => std::slice::from_ref(other),
         };
-        children.iter().find_map(|child| match child {
+        children.iter().filter_map(|child| match child {
             Node::Test(Test {
-                key: own,
+                key,
                 check: Check::Compare(Comparison::Equal, operand),
-            }) if own.eq_ignore_ascii_case(key) => Some(operand.text()),
+            }) => Some((&**key, operand.text())),
             _ => None,
         })
     }

@@ -132,12 +132,13 @@ impl BundleContext {
     #[must_use]
     pub fn service<T: ?Sized + Service>(&self, filter: Option<&Filter>) -> Option<ServiceGuard<T>> {
         let registry = self.framework().registry();
-        let best = registry.best_typed::<T>(self.bundle.id(), filter)?;
-        // The best may have gone meanwhile, or have no view of that trait after all: then one by one.
-        self.take(best).or_else(|| {
-            let all = self.references_of::<T>(filter);
-            all.into_iter().find_map(|one| self.take(one))
-        })
+        // The best may go meanwhile, or have no view of that trait after all: then one by one.
+        registry
+            .best_guard::<T>(self.bundle.id(), filter)
+            .or_else(|| {
+                let all = self.references_of::<T>(filter);
+                all.iter().find_map(|one| self.get(one))
+            })
     }
 
     /// All services of an interface that match the filter, best first.
@@ -158,14 +159,7 @@ impl BundleContext {
     /// service of scope prototype each call makes an object of its own, until the guard is dropped.
     #[must_use]
     pub fn get<T: ?Sized + Service>(&self, reference: &ServiceRef) -> Option<ServiceGuard<T>> {
-        self.take(reference.clone())
-    }
-
-    fn take<T: ?Sized + Service>(&self, reference: ServiceRef) -> Option<ServiceGuard<T>> {
-        if !reference.provides::<T>() {
-            return None;
-        }
-        ServiceGuard::new(reference.acquire(self.bundle.id())?)
+        reference.guard(self.bundle.id())
     }
 
     /// A use of a service whatever its interfaces, until the result is dropped; `None` when the service is gone or its

@@ -19,7 +19,36 @@ use super::Value;
 /// ```
 #[derive(Clone, Default)]
 pub struct Properties {
-    entries: Vec<(Arc<str>, Value)>,
+    entries: Vec<(Arc<str>, Stored)>,
+}
+
+/// A value of its own, or one that several maps have together.
+#[derive(Clone)]
+enum Stored {
+    Own(Value),
+    Shared(Arc<Value>),
+}
+
+impl Stored {
+    fn value(&self) -> &Value {
+        match self {
+            Self::Own(value) => value,
+            Self::Shared(value) => value,
+        }
+    }
+
+    fn into_value(self) -> Value {
+        match self {
+            Self::Own(value) => value,
+            Self::Shared(value) => Arc::unwrap_or_clone(value),
+        }
+    }
+}
+
+impl PartialEq for Stored {
+    fn eq(&self, other: &Self) -> bool {
+        self.value() == other.value()
+    }
 }
 
 impl Properties {
@@ -38,13 +67,14 @@ impl Properties {
         // reads the beginnings that keys share. Measured to be no slower on average below this many entries.
         const LARGE: usize = 32;
         if self.entries.len() >= LARGE {
-            return self.position(key).ok().map(|index| &self.entries[index].1);
+            let index = self.position(key).ok()?;
+            return Some(self.entries[index].1.value());
         }
         let same = |other: &str| other == key || other.eq_ignore_ascii_case(key);
         self.entries
             .iter()
             .find(|(other, _)| same(other))
-            .map(|(_, value)| value)
+            .map(|(_, stored)| stored.value())
     }
 
     /// The text of a key, if there is one and it is a string.
@@ -67,11 +97,20 @@ impl Properties {
 
     /// Sets a key and returns the value it had. The key's case becomes that of the last one who set it.
     pub fn insert(&mut self, key: impl Into<Arc<str>>, value: impl Into<Value>) -> Option<Value> {
-        let key = key.into();
+        self.put(key.into(), Stored::Own(value.into()))
+            .map(Stored::into_value)
+    }
+
+    /// Sets a key to a value that other maps have too.
+    pub(crate) fn insert_shared(&mut self, key: Arc<str>, value: Arc<Value>) {
+        self.put(key, Stored::Shared(value));
+    }
+
+    fn put(&mut self, key: Arc<str>, stored: Stored) -> Option<Stored> {
         match self.position(&key) {
-            Ok(index) => Some(std::mem::replace(&mut self.entries[index], (key, value.into())).1),
+            Ok(index) => Some(std::mem::replace(&mut self.entries[index], (key, stored)).1),
             Err(index) => {
-                self.entries.insert(index, (key, value.into()));
+                self.entries.insert(index, (key, stored));
                 None
             }
         }
@@ -81,7 +120,7 @@ impl Properties {
     pub fn insert_absent(&mut self, key: impl Into<Arc<str>>, value: impl Into<Value>) {
         let key = key.into();
         if let Err(index) = self.position(&key) {
-            self.entries.insert(index, (key, value.into()));
+            self.entries.insert(index, (key, Stored::Own(value.into())));
         }
     }
 
@@ -92,7 +131,6 @@ impl Properties {
             return;
         };
         match self.position(key) {
-            Ok(index) if self.entries[index] == *theirs => {}
             Ok(index) => self.entries[index] = theirs.clone(),
             Err(index) => self.entries.insert(index, theirs.clone()),
         }
@@ -103,28 +141,79 @@ impl Properties {
         self.entries.reserve_exact(additional);
     }
 
+    /// Has keys shared with other maps: `share` gives the one to use in a key's place. Says whether that was so for all.
+    pub(crate) fn share_keys(&mut self, share: impl Fn(&str) -> Option<Arc<str>>) -> bool {
+        let mut all = true;
+        for (key, _) in &mut self.entries {
+            match share(key) {
+                Some(shared) => *key = shared,
+                None => all = false,
+            }
+        }
+        all
+    }
+
+    /// The keys, as they are shared.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.entries.iter().map(|(key, _)| key)
+    }
+
     /// Removes a key and returns its value.
     pub fn remove(&mut self, key: &str) -> Option<Value> {
-        self.position(key)
-            .ok()
-            .map(|index| self.entries.remove(index).1)
+        let index = self.position(key).ok()?;
+        Some(self.entries.remove(index).1.into_value())
     }
 
     /// Keeps only the entries for which `keep` is true.
     pub fn retain(&mut self, mut keep: impl FnMut(&str, &Value) -> bool) {
-        self.entries.retain(|(key, value)| keep(key, value));
+        self.entries
+            .retain(|(key, stored)| keep(key, stored.value()));
     }
 
     /// Sets every entry of another map here.
     pub fn merge(&mut self, other: &Properties) {
-        for (key, value) in &other.entries {
-            self.insert(Arc::clone(key), value.clone());
+        for (key, stored) in &other.entries {
+            self.put(Arc::clone(key), stored.clone());
         }
+    }
+
+    /// This map with every entry of another one set in it, but for the keys that are kept as they are; `None` when that
+    /// changes no value.
+    pub(crate) fn merged(&self, other: &Properties, kept: &[&str]) -> Option<Self> {
+        let mut entries = Vec::with_capacity(self.entries.len() + other.entries.len());
+        let mut mine = self.entries.iter().peekable();
+        let mut changed = false;
+        for (key, stored) in &other.entries {
+            let order = loop {
+                match mine.peek() {
+                    None => break Ordering::Greater,
+                    Some(entry) => match compare(&entry.0, key) {
+                        Ordering::Less => entries.extend(mine.next().cloned()),
+                        order => break order,
+                    },
+                }
+            };
+            if kept.iter().any(|kept| kept.eq_ignore_ascii_case(key)) {
+                continue;
+            }
+            let before = order.is_eq().then(|| mine.next()).flatten();
+            changed |= before.is_none_or(|(_, before)| before != stored);
+            // The key that is there is shared with other maps.
+            let same = before.map(|(before, _)| before).filter(|same| *same == key);
+            entries.push((Arc::clone(same.unwrap_or(key)), stored.clone()));
+        }
+        if !changed {
+            return None;
+        }
+        entries.extend(mine.cloned());
+        Some(Self { entries })
     }
 
     /// The entries, ordered by key without regard to case.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
-        self.entries.iter().map(|(key, value)| (&**key, value))
+        self.entries
+            .iter()
+            .map(|(key, stored)| (&**key, stored.value()))
     }
 
     /// The number of entries.
@@ -147,8 +236,16 @@ impl Properties {
 
 /// Orders keys by their lower-case ASCII bytes.
 fn compare(left: &str, right: &str) -> Ordering {
-    let lower = |byte: u8| byte.to_ascii_lowercase();
-    left.bytes().map(lower).cmp(right.bytes().map(lower))
+    let (left, right) = (left.as_bytes(), right.as_bytes());
+    for (one, two) in left.iter().zip(right) {
+        if one != two {
+            let order = one.to_ascii_lowercase().cmp(&two.to_ascii_lowercase());
+            if order.is_ne() {
+                return order;
+            }
+        }
+    }
+    left.len().cmp(&right.len())
 }
 
 /// Equal keys without regard to case, and equal values: whoever writes a key in another case changes nothing.
@@ -202,6 +299,24 @@ mod tests {
         assert_eq!(keys, ["A", "B"]);
         assert_eq!(properties.remove("a"), Some(Value::Int(2)));
         assert!(!properties.contains("A"));
+    }
+
+    #[test]
+    fn merging_sets_what_is_not_kept_and_says_whether_anything_changed() {
+        let properties = Properties::from([("b", 1), ("d", 2), ("f", 3)]);
+        let other = Properties::from([("A", 7), ("B", 1), ("D", 5), ("F", 9), ("g", 8)]);
+        let merged = properties.merged(&other, &["f", "A"]).unwrap();
+        let entries: Vec<(&str, i64)> = merged
+            .iter()
+            .filter_map(|(key, value)| Some((key, value.as_i64()?)))
+            .collect();
+        assert_eq!(entries, [("B", 1), ("D", 5), ("f", 3), ("g", 8)]);
+        let same = Properties::from([("B", 1), ("f", 9)]);
+        assert!(properties.merged(&same, &["f"]).is_none());
+        assert!(properties.merged(&Properties::new(), &[]).is_none());
+        let mut plain = properties.clone();
+        plain.merge(&other);
+        assert_eq!(properties.merged(&other, &[]), Some(plain));
     }
 
     #[test]

@@ -73,29 +73,20 @@ impl Registry {
     }
 
     fn dispatch(&self, event: &ServiceEvent) {
-        let mut set = ListenerSet {
-            listeners: self.listeners().matching(event.reference.specifications()),
-        };
-        if self.has_event_hooks() {
-            self.call_hooks(event, &mut set);
-        }
-        for listener in &set.listeners {
-            let Some(kind) = wanted(listener, event) else {
-                continue;
-            };
-            let call = catch_unwind(AssertUnwindSafe(|| {
-                if kind == event.kind {
-                    (listener.callback)(event);
-                } else {
-                    (listener.callback)(&ServiceEvent {
-                        kind,
-                        ..event.clone()
-                    });
-                }
-            }));
-            if call.is_err() {
-                tracing::error!(event = ?event.kind, service = %event.reference, bundle = listener.bundle_id, "a service listener panicked");
+        let concerned = self.listeners().concerned(event);
+        if !self.has_event_hooks() {
+            for listener in concerned.iter() {
+                tell(listener, event);
             }
+            return;
+        }
+        let wanting = |listener: &&Arc<Listener>| wanted(listener, event).is_some();
+        let mut set = ListenerSet {
+            listeners: concerned.iter().filter(wanting).cloned().collect(),
+        };
+        self.call_hooks(event, &mut set);
+        for listener in &set.listeners {
+            tell(listener, event);
         }
     }
 
@@ -116,6 +107,26 @@ impl Registry {
                 }
             }
         }
+    }
+}
+
+/// Calls a listener if it wants the event; a panic is reported.
+fn tell(listener: &Listener, event: &ServiceEvent) {
+    let Some(kind) = wanted(listener, event) else {
+        return;
+    };
+    let call = catch_unwind(AssertUnwindSafe(|| {
+        if kind == event.kind {
+            (listener.callback)(event);
+        } else {
+            (listener.callback)(&ServiceEvent {
+                kind,
+                ..event.clone()
+            });
+        }
+    }));
+    if call.is_err() {
+        tracing::error!(event = ?event.kind, service = %event.reference, bundle = listener.bundle_id, "a service listener panicked");
     }
 }
 

@@ -1,5 +1,6 @@
 //! Services by the value of one property: what makes `(key=value)` a look-up instead of a search.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
 use super::ServiceRef;
@@ -30,7 +31,7 @@ impl Equality {
                 }
             }
             value => match text_of(value) {
-                Some(text) => self.insert_text(text, service),
+                Some(text) => self.insert_text(&text, service),
                 None => {
                     self.others.insert(service.id(), service.clone());
                 }
@@ -38,10 +39,11 @@ impl Equality {
         }
     }
 
-    fn insert_text(&mut self, text: Box<str>, service: &ServiceRef) {
-        match self.by_text.get_mut(&text) {
+    fn insert_text(&mut self, text: &str, service: &ServiceRef) {
+        match self.by_text.get_mut(text) {
             None => {
-                self.by_text.insert(text, Group::One(service.clone()));
+                self.by_text
+                    .insert(text.into(), Group::One(service.clone()));
             }
             Some(Group::Many(services)) => {
                 services.insert(service.id(), service.clone());
@@ -69,7 +71,7 @@ impl Equality {
                     self.others.remove(&service.id());
                 }
                 Some(text) => {
-                    let empty = match self.by_text.get_mut(&text) {
+                    let empty = match self.by_text.get_mut(&*text) {
                         Some(Group::One(one)) => one == service,
                         Some(Group::Many(services)) => {
                             services.remove(&service.id());
@@ -78,7 +80,7 @@ impl Equality {
                         None => false,
                     };
                     if empty {
-                        self.by_text.remove(&text);
+                        self.by_text.remove(&*text);
                     }
                 }
             },
@@ -117,7 +119,7 @@ impl Equality {
 }
 
 /// The only text of a filter that equals this value, but for other spellings of the same integer.
-fn text_of(value: &Value) -> Option<Box<str>> {
+pub(super) fn text_of(value: &Value) -> Option<Cow<'_, str>> {
     match value {
         Value::String(text) => Some(text.as_str().into()),
         other => other.as_i64().map(|integer| integer.to_string().into()),
@@ -125,7 +127,7 @@ fn text_of(value: &Value) -> Option<Box<str>> {
 }
 
 /// The plain spelling of a text that reads as an integer (`05`, `5.0` and `5e0` are `5`).
-fn integer(text: &str) -> Option<Box<str>> {
+pub(super) fn integer(text: &str) -> Option<Box<str>> {
     let text = text.trim();
     if !text.starts_with(|first: char| first.is_ascii_digit() || "+-.".contains(first)) {
         return None;

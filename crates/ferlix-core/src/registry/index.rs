@@ -1,13 +1,14 @@
 //! The index: every registered service by number, by specification (best first) and by the value of some properties.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::ServiceRef;
 use super::equality::{Equality, indexed};
+use super::ordered::Ordered;
 use crate::filter::Filter;
-use crate::property::{Properties, keys};
+use crate::property::{Properties, Value, keys};
 
 /// The place of a service among those of one specification: highest ranking first, then lowest number.
 type Place = (Reverse<i32>, u64);
@@ -18,14 +19,30 @@ const ALWAYS: [&str; 2] = [keys::INSTANCE_NAME, "endpoint.id"];
 /// Every registered service. Plain data: the store puts it under its lock.
 pub(super) struct Index {
     by_id: BTreeMap<u64, ServiceRef>,
-    by_specification: HashMap<Arc<str>, BTreeMap<Place, Listed>>,
+    by_specification: HashMap<Arc<str>, Specification>,
     by_value: Vec<(Box<str>, Equality)>,
+    keys: SharedKeys,
+}
+
+/// What has a specification.
+struct Specification {
+    /// The `objectClass` of services that have no other.
+    object_class: Arc<Value>,
+    services: Ordered<Place, Listed>,
 }
 
 /// A service among those of one specification, with its properties: a search does not have to go to the service.
-struct Listed {
+#[derive(Clone)]
+pub(super) struct Listed {
     service: ServiceRef,
     properties: Arc<Properties>,
+}
+
+/// The keys of properties, each once: services have most of them in common.
+struct SharedKeys {
+    keys: HashSet<Arc<str>>,
+    /// With more than this, those that no service has any more are forgotten.
+    limit: usize,
 }
 
 /// Where to look for what a filter asks.
@@ -36,6 +53,17 @@ enum Source<'a> {
     All,
 }
 
+/// The services that a search has to look at, as they were when it began: the index is free meanwhile.
+pub(super) enum Candidates {
+    /// All that have the specification, best first.
+    Listed(Ordered<Place, Listed>),
+    /// One, of any specification.
+    One(ServiceRef),
+    /// Several of any specification, in any order; one may be there twice.
+    Several(Vec<(Place, ServiceRef)>),
+    None,
+}
+
 impl Default for Index {
     fn default() -> Self {
         Self {
@@ -44,14 +72,36 @@ impl Default for Index {
             by_value: ALWAYS
                 .map(|key| (Box::from(key), Equality::default()))
                 .into(),
+            keys: SharedKeys {
+                keys: HashSet::new(),
+                limit: 64,
+            },
+        }
+    }
+}
+
+impl SharedKeys {
+    fn add(&mut self, properties: &Properties) {
+        for key in properties.keys() {
+            if !self.keys.contains(&**key) {
+                self.keys.insert(Arc::clone(key));
+            }
+        }
+        if self.keys.len() > self.limit {
+            self.keys.retain(|key| Arc::strong_count(key) > 1);
+            self.limit = (self.keys.len() * 2).max(64);
         }
     }
 }
 
 impl Index {
-    pub(super) fn insert(&mut self, service: &ServiceRef) {
+    /// Takes in a service; `new_keys` when [`shared_key`](Self::shared_key) does not know all keys of its properties.
+    pub(super) fn insert(&mut self, service: &ServiceRef, new_keys: bool) {
         self.by_id.insert(service.id(), service.clone());
         let properties = service.properties();
+        if new_keys {
+            self.keys.add(&properties);
+        }
         self.place(service, &properties);
         for (key, equality) in &mut self.by_value {
             if let Some(value) = indexed(&properties, key) {
@@ -75,13 +125,13 @@ impl Index {
     pub(super) fn change(
         &mut self,
         service: &ServiceRef,
+        previous: &Properties,
         next: &Arc<Properties>,
         ranking: i32,
         store: impl FnOnce(),
     ) {
-        let previous = service.properties();
         for (key, equality) in &mut self.by_value {
-            let (before, after) = (indexed(&previous, key), indexed(next, key));
+            let (before, after) = (indexed(previous, key), indexed(next, key));
             if before != after {
                 if let Some(value) = before {
                     equality.remove(value, service);
@@ -99,30 +149,33 @@ impl Index {
     }
 
     fn place(&mut self, service: &ServiceRef, properties: &Arc<Properties>) {
-        let place = (Reverse(service.ranking()), service.id());
+        let place = place(service);
         for name in service.specifications() {
             let listed = Listed {
                 service: service.clone(),
                 properties: Arc::clone(properties),
             };
-            match self.by_specification.get_mut(name) {
-                Some(services) => {
-                    services.insert(place, listed);
-                }
-                None => {
-                    let services = BTreeMap::from([(place, listed)]);
-                    self.by_specification.insert(Arc::clone(name), services);
-                }
+            if let Some(specification) = self.by_specification.get_mut(name) {
+                specification.services.insert(place, listed);
+                continue;
             }
+            let mut services = Ordered::default();
+            services.insert(place, listed);
+            let specification = Specification {
+                object_class: Arc::new(Value::from([&**name])),
+                services,
+            };
+            self.by_specification
+                .insert(Arc::clone(name), specification);
         }
     }
 
     fn displace(&mut self, service: &ServiceRef) {
-        let place = (Reverse(service.ranking()), service.id());
+        let place = place(service);
         for name in service.specifications() {
-            if let Some(services) = self.by_specification.get_mut(name) {
-                services.remove(&place);
-                if services.is_empty() {
+            if let Some(specification) = self.by_specification.get_mut(name) {
+                specification.services.remove(&place);
+                if specification.services.is_empty() {
                     self.by_specification.remove(name);
                 }
             }
@@ -167,18 +220,21 @@ impl Index {
         self.by_id.get(&id)
     }
 
-    /// The name of a specification as the services that have it share it.
-    pub(super) fn shared_name(&self, specification: &str) -> Option<Arc<str>> {
-        let (name, _) = self.by_specification.get_key_value(specification)?;
-        Some(Arc::clone(name))
+    /// The name of a specification as the services that have it share it, and the `objectClass` of those that have no other.
+    pub(super) fn shared_name(&self, name: &str) -> Option<(&Arc<str>, &Arc<Value>)> {
+        let (name, specification) = self.by_specification.get_key_value(name)?;
+        Some((name, &specification.object_class))
     }
 
-    /// The services of a specification, best first.
-    fn named(&self, specification: &str) -> impl Iterator<Item = &Listed> {
-        self.by_specification
-            .get(specification)
-            .into_iter()
-            .flat_map(BTreeMap::values)
+    /// The key of a property as services share it.
+    pub(super) fn shared_key(&self, key: &str) -> Option<Arc<str>> {
+        self.keys.keys.get(key).cloned()
+    }
+
+    /// The best service of a specification.
+    pub(super) fn first(&self, specification: &str) -> Option<&ServiceRef> {
+        let specification = self.by_specification.get(specification)?;
+        specification.services.first().map(|listed| &listed.service)
     }
 
     /// All services, by number.
@@ -186,57 +242,34 @@ impl Index {
         self.by_id.values()
     }
 
-    /// The best service of a specification (or of all) that matches and that `accept` takes.
-    pub(super) fn best(
+    /// The services among which those of a specification (or all) that match are.
+    pub(super) fn candidates(
         &self,
         specification: Option<&str>,
         filter: Option<&Filter>,
-        accept: impl Fn(&ServiceRef) -> bool,
-    ) -> Option<ServiceRef> {
+    ) -> Candidates {
+        let placed = |service: &ServiceRef| (place(service), service.clone());
         match self.source(specification, filter) {
-            Source::Specification(name) => self
-                .named(name)
-                .find(|listed| listed.matches(filter) && accept(&listed.service))
-                .map(|listed| listed.service.clone()),
-            source => self
-                .within(&source)
-                .filter(|service| has(service, specification))
-                .filter(|service| matches(filter, service) && accept(service))
-                .min()
-                .cloned(),
-        }
-    }
-
-    /// The services of a specification (or all) that match, best first.
-    pub(super) fn find(
-        &self,
-        specification: Option<&str>,
-        filter: Option<&Filter>,
-    ) -> Vec<ServiceRef> {
-        let source = self.source(specification, filter);
-        if let Source::Specification(name) = source {
-            return self
-                .named(name)
-                .filter(|listed| listed.matches(filter))
-                .map(|listed| listed.service.clone())
-                .collect();
-        }
-        let mut found: Vec<ServiceRef> = self
-            .within(&source)
-            .filter(|service| has(service, specification) && matches(filter, service))
-            .cloned()
-            .collect();
-        found.sort();
-        found.dedup();
-        found
-    }
-
-    fn within<'a>(&'a self, source: &Source<'a>) -> Box<dyn Iterator<Item = &'a ServiceRef> + 'a> {
-        match *source {
-            Source::One(id) => Box::new(self.by_id(id).into_iter()),
-            Source::Value(equality, text) => Box::new(equality.candidates(text)),
-            Source::Specification(name) => Box::new(self.named(name).map(|listed| &listed.service)),
-            Source::All => Box::new(self.all()),
+            Source::One(id) => match self.by_id(id) {
+                Some(service) => Candidates::One(service.clone()),
+                None => Candidates::None,
+            },
+            Source::Specification(name) => match self.by_specification.get(name) {
+                Some(specification) => Candidates::Listed(specification.services.clone()),
+                None => Candidates::None,
+            },
+            Source::Value(equality, text) => {
+                let mut candidates = equality.candidates(text);
+                match (candidates.next(), candidates.next()) {
+                    (None, _) => Candidates::None,
+                    (Some(only), None) => Candidates::One(only.clone()),
+                    (Some(first), Some(second)) => {
+                        let all = [first, second].into_iter().chain(candidates);
+                        Candidates::Several(all.map(placed).collect())
+                    }
+                }
+            }
+            Source::All => Candidates::Several(self.all().map(placed).collect()),
         }
     }
 
@@ -247,8 +280,8 @@ impl Index {
         filter: Option<&'a Filter>,
     ) -> Source<'a> {
         let named = |name| {
-            let services = self.by_specification.get(name);
-            services.map_or(0, BTreeMap::len)
+            let specification = self.by_specification.get(name);
+            specification.map_or(0, |specification| specification.services.len())
         };
         let all = || (Source::All, self.by_id.len());
         let Some(filter) = filter else {
@@ -276,6 +309,57 @@ impl Index {
     }
 }
 
+impl Candidates {
+    /// The best of a specification (or of all) that matches and that `accept` takes.
+    pub(super) fn best(
+        &self,
+        specification: Option<&str>,
+        filter: Option<&Filter>,
+        accept: impl Fn(&ServiceRef) -> bool,
+    ) -> Option<ServiceRef> {
+        let fits = |service: &&ServiceRef| {
+            has(service, specification) && matches(filter, service) && accept(service)
+        };
+        match self {
+            Self::Listed(services) => services
+                .values()
+                .find(|listed| listed.matches(filter) && accept(&listed.service))
+                .map(|listed| listed.service.clone()),
+            Self::One(service) => Some(service).filter(fits).cloned(),
+            Self::Several(services) => services
+                .iter()
+                .filter(|(_, service)| fits(&service))
+                .min_by_key(|(place, _)| *place)
+                .map(|(_, service)| service.clone()),
+            Self::None => None,
+        }
+    }
+
+    /// Those of a specification (or of all) that match, best first.
+    pub(super) fn all(
+        self,
+        specification: Option<&str>,
+        filter: Option<&Filter>,
+    ) -> Vec<ServiceRef> {
+        let fits = |service: &ServiceRef| has(service, specification) && matches(filter, service);
+        match self {
+            Self::Listed(services) => services
+                .values()
+                .filter(|listed| listed.matches(filter))
+                .map(|listed| listed.service.clone())
+                .collect(),
+            Self::One(service) => Some(service).filter(fits).into_iter().collect(),
+            Self::Several(mut services) => {
+                services.retain(|(_, service)| fits(service));
+                services.sort_unstable_by_key(|(place, _)| *place);
+                services.dedup_by_key(|(place, _)| *place);
+                services.into_iter().map(|(_, service)| service).collect()
+            }
+            Self::None => Vec::new(),
+        }
+    }
+}
+
 impl Listed {
     fn matches(&self, filter: Option<&Filter>) -> bool {
         filter.is_none_or(|filter| filter.matches(&self.properties))
@@ -288,4 +372,8 @@ fn matches(filter: Option<&Filter>, service: &ServiceRef) -> bool {
 
 fn has(service: &ServiceRef, specification: Option<&str>) -> bool {
     specification.is_none_or(|name| service.specifications().iter().any(|one| &**one == name))
+}
+
+fn place(service: &ServiceRef) -> Place {
+    (Reverse(service.ranking()), service.id())
 }

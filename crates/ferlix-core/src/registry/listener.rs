@@ -5,7 +5,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::ServiceEvent;
+use super::equality::{integer, text_of};
+use super::ordered::Ordered;
 use crate::filter::Filter;
+use crate::property::{Value, keys};
 
 /// Names a listener, to remove it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -63,13 +66,162 @@ impl fmt::Debug for ListenerSet {
     }
 }
 
-/// All service listeners by the specification they want. Plain data: the store puts it under its lock.
+/// All service listeners by the specification they want, and within one by the value that a property must have. Plain data:
+/// the store puts it under its lock.
 #[derive(Default)]
 pub(super) struct Listeners {
     next: u64,
-    any: BTreeMap<u64, Arc<Listener>>,
-    named: HashMap<Arc<str>, BTreeMap<u64, Arc<Listener>>>,
-    places: BTreeMap<u64, Option<Arc<str>>>,
+    all: BTreeMap<u64, Arc<Listener>>,
+    any: Table,
+    named: HashMap<Arc<str>, Table>,
+}
+
+/// Listeners in the order in which they were added.
+type Group = Ordered<u64, Arc<Listener>>;
+
+/// The listeners of one specification.
+#[derive(Default)]
+struct Table {
+    /// Those whose filter asks for no value.
+    plain: Group,
+    /// Those that ask for a value of a property, by the first property they ask for.
+    keyed: Vec<Keyed>,
+}
+
+/// The listeners that want a property to have a certain value.
+struct Keyed {
+    key: Box<str>,
+    /// They may be more than those whose filter matches, and are never fewer: a number stands in its plain spelling, too.
+    by_text: HashMap<Box<str>, Group>,
+    /// All of them: for a value of a type that more than one text equals.
+    all: Group,
+}
+
+/// The listeners that an event may concern, in the order in which they were added; their filters have the last word.
+pub(super) enum Concerned {
+    None,
+    Group(Group),
+    Several(Vec<Arc<Listener>>),
+}
+
+impl Concerned {
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Arc<Listener>> {
+        let (group, several) = match self {
+            Self::None => (None, [].as_slice()),
+            Self::Group(group) => (Some(group), [].as_slice()),
+            Self::Several(listeners) => (None, listeners.as_slice()),
+        };
+        group.into_iter().flat_map(Ordered::values).chain(several)
+    }
+}
+
+impl Listener {
+    /// The property, and its value as a text, without which the listener wants no event.
+    fn wanted_value(&self) -> Option<(&str, &str)> {
+        let mut wanted = self.filter.as_ref()?.required_equals();
+        // All services of a specification have that specification.
+        wanted.find(|(key, _)| {
+            self.specification.is_none() || !key.eq_ignore_ascii_case(keys::OBJECT_CLASS)
+        })
+    }
+}
+
+impl Table {
+    fn add(&mut self, listener: &Arc<Listener>) {
+        let Some((key, text)) = listener.wanted_value() else {
+            self.plain.insert(listener.id, Arc::clone(listener));
+            return;
+        };
+        let known = self.keyed.iter().position(|keyed| keyed.is_for(key));
+        let place = known.unwrap_or_else(|| {
+            self.keyed.push(Keyed {
+                key: key.into(),
+                by_text: HashMap::new(),
+                all: Group::default(),
+            });
+            self.keyed.len() - 1
+        });
+        let keyed = &mut self.keyed[place];
+        keyed.all.insert(listener.id, Arc::clone(listener));
+        for text in spellings(text) {
+            let group = keyed.by_text.entry(text).or_default();
+            group.insert(listener.id, Arc::clone(listener));
+        }
+    }
+
+    fn remove(&mut self, listener: &Listener) {
+        let Some((key, text)) = listener.wanted_value() else {
+            self.plain.remove(&listener.id);
+            return;
+        };
+        let Some(place) = self.keyed.iter().position(|keyed| keyed.is_for(key)) else {
+            return;
+        };
+        let keyed = &mut self.keyed[place];
+        keyed.all.remove(&listener.id);
+        for text in spellings(text) {
+            if let Some(group) = keyed.by_text.get_mut(&text) {
+                group.remove(&listener.id);
+                if group.is_empty() {
+                    keyed.by_text.remove(&text);
+                }
+            }
+        }
+        if keyed.all.is_empty() {
+            self.keyed.swap_remove(place);
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.plain.is_empty() && self.keyed.is_empty()
+    }
+
+    fn concerned<'a>(&'a self, event: &ServiceEvent, found: &mut impl FnMut(&'a Group)) {
+        if !self.plain.is_empty() {
+            found(&self.plain);
+        }
+        for keyed in &self.keyed {
+            let value = event.properties.get(&keyed.key);
+            // A listener is also told when what it wanted ends.
+            let previous = event.previous.as_ref();
+            let previous = previous.and_then(|previous| previous.get(&keyed.key));
+            for value in [value, previous.filter(|previous| Some(*previous) != value)] {
+                keyed.groups(value.unwrap_or(&Value::Null), found);
+            }
+        }
+    }
+}
+
+impl Keyed {
+    fn is_for(&self, key: &str) -> bool {
+        self.key.eq_ignore_ascii_case(key)
+    }
+
+    /// The listeners that may want a property of this value.
+    fn groups<'a>(&'a self, value: &Value, found: &mut impl FnMut(&'a Group)) {
+        match value {
+            Value::Null => {}
+            Value::List(values) | Value::Set(values) => {
+                for value in values {
+                    self.groups(value, found);
+                }
+            }
+            value => match text_of(value) {
+                None => found(&self.all),
+                Some(text) => {
+                    if let Some(group) = self.by_text.get(&*text) {
+                        found(group);
+                    }
+                }
+            },
+        }
+    }
+}
+
+/// A text of a filter, and the number that it is in its plain spelling.
+fn spellings(text: &str) -> impl Iterator<Item = Box<str>> {
+    let number = integer(text).filter(|number| **number != *text);
+    [Box::from(text)].into_iter().chain(number)
 }
 
 impl Listeners {
@@ -82,45 +234,49 @@ impl Listeners {
     ) -> ListenerId {
         self.next += 1;
         let id = self.next;
-        self.places.insert(id, specification.clone());
-        let table = match &specification {
-            Some(name) => self.named.entry(Arc::clone(name)).or_default(),
-            None => &mut self.any,
-        };
-        table.insert(
+        let listener = Arc::new(Listener {
             id,
-            Arc::new(Listener {
-                id,
-                bundle_id,
-                specification,
-                filter,
-                callback,
-            }),
-        );
+            bundle_id,
+            specification,
+            filter,
+            callback,
+        });
+        match &listener.specification {
+            None => self.any.add(&listener),
+            Some(name) => match self.named.get_mut(name) {
+                Some(table) => table.add(&listener),
+                None => {
+                    let table = self.named.entry(Arc::clone(name)).or_default();
+                    table.add(&listener);
+                }
+            },
+        }
+        self.all.insert(id, listener);
         ListenerId(id)
     }
 
     pub(super) fn remove(&mut self, id: ListenerId) -> Option<Arc<Listener>> {
-        match self.places.remove(&id.0)? {
-            None => self.any.remove(&id.0),
+        let listener = self.all.remove(&id.0)?;
+        match &listener.specification {
+            None => self.any.remove(&listener),
             Some(name) => {
-                let table = self.named.get_mut(&name)?;
-                let removed = table.remove(&id.0);
-                if table.is_empty() {
-                    self.named.remove(&name);
+                if let Some(table) = self.named.get_mut(name) {
+                    table.remove(&listener);
+                    if table.is_empty() {
+                        self.named.remove(name);
+                    }
                 }
-                removed
             }
         }
+        Some(listener)
     }
 
     pub(super) fn remove_bundle(&mut self, bundle_id: u64) -> Vec<Arc<Listener>> {
-        let all = self
-            .any
+        let of_bundle = |listener: &&Arc<Listener>| listener.bundle_id == bundle_id;
+        let ids: Vec<u64> = self
+            .all
             .values()
-            .chain(self.named.values().flat_map(BTreeMap::values));
-        let ids: Vec<u64> = all
-            .filter(|listener| listener.bundle_id == bundle_id)
+            .filter(of_bundle)
             .map(|listener| listener.id)
             .collect();
         ids.into_iter()
@@ -128,17 +284,29 @@ impl Listeners {
             .collect()
     }
 
-    /// The listeners that want one of these specifications, in the order in which they were added.
-    pub(super) fn matching(&self, specifications: &[Arc<str>]) -> Vec<Arc<Listener>> {
-        let mut found: Vec<Arc<Listener>> = self.any.values().cloned().collect();
-        for name in specifications {
+    /// The listeners that an event may concern.
+    pub(super) fn concerned(&self, event: &ServiceEvent) -> Concerned {
+        let (mut first, mut others) = (None, Vec::new());
+        let mut found = |group| match first {
+            None => first = Some(group),
+            Some(_) => others.push(group),
+        };
+        self.any.concerned(event, &mut found);
+        for name in event.reference.specifications() {
             if let Some(table) = self.named.get(name) {
-                found.extend(table.values().cloned());
+                table.concerned(event, &mut found);
             }
         }
-        if specifications.len() > 1 || !self.any.is_empty() {
-            found.sort_unstable_by_key(|listener| listener.id);
+        match first {
+            None => Concerned::None,
+            Some(group) if others.is_empty() => Concerned::Group(group.clone()),
+            Some(group) => {
+                let groups = [group].into_iter().chain(others);
+                let mut all: Vec<_> = groups.flat_map(Ordered::values).cloned().collect();
+                all.sort_unstable_by_key(|listener| listener.id);
+                all.dedup_by_key(|listener| listener.id);
+                Concerned::Several(all)
+            }
         }
-        found
     }
 }

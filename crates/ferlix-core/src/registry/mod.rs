@@ -2,7 +2,8 @@
 //!
 //! A bundle registers an object under one or more specifications with properties; others look it up by specification
 //! and filter, best ranked first, and listen to what comes, changes and goes. One index stands under one lock; what user
-//! code is to see is copied out first, so no listener, hook or service ever runs under it. Each event carries the
+//! code is to see is copied out first, so no listener, hook or service ever runs under it. The best service of each
+//! specification and the guards of services are had without that lock ([`best`], [`guard`]). Each event carries the
 //! registry's revision; the events of one service are delivered in order, by whoever drains its queue.
 //!
 //! A service has one object for all, one for each bundle that uses it, or one for each use ([`ServiceScope`]); uses are
@@ -10,14 +11,17 @@
 //!
 //! Deliberately absent: any knowledge of components or of remote calls.
 
+mod best;
 mod delivery;
 mod departure;
 mod equality;
 mod event;
+mod guard;
 mod hook;
 mod index;
 mod listener;
 mod object;
+mod ordered;
 mod reference;
 mod registration;
 mod scope;
@@ -27,6 +31,7 @@ mod usage;
 
 pub use departure::DepartureHold;
 pub use event::{ServiceEvent, ServiceEventKind};
+pub use guard::ServiceGuard;
 pub use hook::{
     EVENT_LISTENER_HOOK, EventListenerHook, FIND_HOOK, FindHook, FindRequest, FoundSet,
 };
@@ -36,7 +41,7 @@ pub use reference::ServiceRef;
 pub use registration::ServiceRegistration;
 pub use scope::{ServiceFactory, ServiceScope};
 pub use specification::check_specification;
-pub use usage::{ServiceGuard, ServiceHold};
+pub use usage::ServiceHold;
 
 pub(crate) use departure::{Departure, DepartureHold as Hold, ORIGINS, origins};
 pub(crate) use listener::Listener;

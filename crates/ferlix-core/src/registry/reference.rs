@@ -7,8 +7,9 @@ use std::hash::{Hash, Hasher};
 use std::sync::atomic::{AtomicI32, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 
+use super::guard::Share;
 use super::usage::Users;
 use super::{Hold, ServiceEvent, ServiceObject, ServiceScope};
 use crate::property::{Properties, Value, keys};
@@ -30,6 +31,8 @@ pub(super) struct Entry {
     pub(super) ranking: AtomicI32,
     pub(super) presence: AtomicU8,
     pub(super) users: Mutex<Users>,
+    /// What the guards of bundles share; changed while the users are locked.
+    pub(super) shares: ArcSwapOption<Vec<Arc<Share>>>,
     pub(super) events: Mutex<EventQueue>,
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{Registry, ServiceRef};
 use crate::Error;
-use crate::property::Properties;
+use crate::property::{Properties, keys};
 
 /// The owner's end of a registered service. It belongs to its bundle: dropping it undoes nothing, the bundle's stop does.
 #[derive(Clone)]
@@ -29,8 +29,9 @@ impl ServiceRegistration {
     /// # Errors
     /// [`Error::Unregistered`].
     pub fn set_properties(&self, properties: &Properties) -> Result<(), Error> {
-        self.registry
-            .change(&self.reference, |current| current.merge(properties))
+        self.registry.change(&self.reference, |current| {
+            current.merged(properties, &keys::REGISTRY_OWNED)
+        })
     }
 
     /// Removes these properties, except those that the registry owns.
@@ -39,9 +40,11 @@ impl ServiceRegistration {
     /// [`Error::Unregistered`].
     pub fn remove_properties(&self, keys: &[&str]) -> Result<(), Error> {
         self.registry.change(&self.reference, |current| {
-            for key in keys {
-                current.remove(key);
-            }
+            let goes = |key: &&&str| current.contains(key) && !is_owned(key);
+            keys.iter().find(goes)?;
+            let mut next = current.clone();
+            next.retain(|key, _| is_owned(key) || !keys.iter().any(|one| same(one, key)));
+            Some(next)
         })
     }
 
@@ -49,9 +52,13 @@ impl ServiceRegistration {
     ///
     /// # Errors
     /// [`Error::Unregistered`].
-    pub fn replace_properties(&self, properties: Properties) -> Result<(), Error> {
-        self.registry
-            .change(&self.reference, |current| *current = properties)
+    pub fn replace_properties(&self, mut properties: Properties) -> Result<(), Error> {
+        self.registry.change(&self.reference, |current| {
+            for key in keys::REGISTRY_OWNED {
+                properties.restore(key, current);
+            }
+            (properties != *current).then_some(properties)
+        })
     }
 
     /// Takes the service out and waits until every component that had it has let go, at most `ferlix.departure_timeout`.
@@ -77,6 +84,14 @@ impl ServiceRegistration {
     pub fn unregister_now(&self) -> Result<(), Error> {
         self.registry.unregister(&self.reference).map(drop)
     }
+}
+
+fn is_owned(key: &str) -> bool {
+    keys::REGISTRY_OWNED.iter().any(|owned| same(owned, key))
+}
+
+fn same(one: &str, other: &str) -> bool {
+    one.eq_ignore_ascii_case(other)
 }
 
 impl fmt::Debug for ServiceRegistration {

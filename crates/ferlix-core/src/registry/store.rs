@@ -4,15 +4,17 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 
+use super::best::BestByName;
 use super::departure::Waits;
 use super::index::Index;
 use super::listener::Listeners;
 use super::reference::{DEPARTING, Entry, REGISTERED};
 use super::{
     Departure, EVENT_LISTENER_HOOK, FIND_HOOK, FindHook, FindRequest, FoundSet, ListenerId,
-    ServiceEvent, ServiceEventKind, ServiceObject, ServiceRef, check_specification,
+    ServiceEvent, ServiceEventKind, ServiceGuard, ServiceObject, ServiceRef, ServiceScope,
+    check_specification,
 };
 use crate::Error;
 use crate::filter::Filter;
@@ -22,6 +24,7 @@ use crate::service::Service;
 /// All services and listeners of one framework.
 pub(crate) struct Registry {
     index: RwLock<Index>,
+    best: BestByName,
     listeners: RwLock<Listeners>,
     next_id: AtomicU64,
     revision: AtomicU64,
@@ -31,18 +34,21 @@ pub(crate) struct Registry {
     waits: Waits,
 }
 
-/// The keys that the registry sets, shared by all services.
+/// The keys that the registry sets, and some of their values: shared by all services.
 struct OwnedKeys {
     object_class: Arc<str>,
     id: Arc<str>,
     bundle_id: Arc<str>,
     scope: Arc<str>,
+    /// The values of `scope`, in the order of the scopes.
+    scopes: [Arc<Value>; 3],
 }
 
 impl Default for Registry {
     fn default() -> Self {
         Self {
             index: RwLock::default(),
+            best: BestByName::default(),
             listeners: RwLock::default(),
             next_id: AtomicU64::new(0),
             revision: AtomicU64::new(0),
@@ -53,6 +59,12 @@ impl Default for Registry {
                 id: keys::SERVICE_ID.into(),
                 bundle_id: keys::SERVICE_BUNDLE_ID.into(),
                 scope: keys::SERVICE_SCOPE.into(),
+                scopes: [
+                    ServiceScope::Singleton,
+                    ServiceScope::Bundle,
+                    ServiceScope::Prototype,
+                ]
+                .map(|scope| Arc::new(scope.as_str().into())),
             },
             waits: Waits::default(),
         }
@@ -72,18 +84,19 @@ impl Registry {
         object: ServiceObject,
         mut properties: Properties,
     ) -> Result<ServiceRef, Error> {
-        let specifications = self.specifications(&object)?;
+        let Shared {
+            specifications,
+            object_class,
+            new_keys,
+        } = self.share(&object, &mut properties)?;
         let id = self.next_id.fetch_add(1, Ordering::Relaxed) + 1;
-        let names = specifications.iter().map(|name| Value::from(&**name));
         let owned = &self.owned;
+        let scope = &owned.scopes[object.scope() as usize];
         properties.reserve_exact(keys::REGISTRY_OWNED.len());
-        properties.insert(
-            Arc::clone(&owned.object_class),
-            Value::List(names.collect()),
-        );
-        properties.insert(Arc::clone(&owned.id), Value::Long(number(id)));
+        properties.insert_shared(Arc::clone(&owned.object_class), object_class);
         properties.insert(Arc::clone(&owned.bundle_id), Value::Long(number(bundle_id)));
-        properties.insert(Arc::clone(&owned.scope), object.scope().as_str());
+        properties.insert(Arc::clone(&owned.id), Value::Long(number(id)));
+        properties.insert_shared(Arc::clone(&owned.scope), Arc::clone(scope));
         let ranking = ranking(&properties).unwrap_or(0);
         let properties = Arc::new(properties);
         let service = ServiceRef(Arc::new(Entry {
@@ -95,11 +108,13 @@ impl Registry {
             ranking: ranking.into(),
             presence: REGISTERED.into(),
             users: Mutex::default(),
+            shares: ArcSwapOption::empty(),
             events: Mutex::default(),
         }));
         let delivery = {
             let mut index = self.index_mut();
-            index.insert(&service);
+            index.insert(&service, new_keys);
+            self.note_best(&index, &service);
             self.count_hook(&service, |hooks| {
                 hooks.fetch_add(1, Ordering::Release);
             });
@@ -115,26 +130,49 @@ impl Registry {
         Ok(service)
     }
 
-    /// The names of an object, each once, shared with the services that have them already.
-    fn specifications(&self, object: &ServiceObject) -> Result<Box<[Arc<str>]>, Error> {
+    /// What an object and its properties share with the services that are there.
+    fn share(&self, object: &ServiceObject, properties: &mut Properties) -> Result<Shared, Error> {
         let mut specifications: Vec<Arc<str>> = Vec::with_capacity(1);
+        let mut object_class = None;
         let index = self.index();
         for name in object.specifications() {
             if specifications.iter().any(|other| &**other == name) {
                 continue;
             }
             specifications.push(match index.shared_name(name) {
-                Some(name) => name,
+                Some((name, class)) => {
+                    object_class = Some(class);
+                    Arc::clone(name)
+                }
                 None => {
                     check_specification(name)?;
                     name.into()
                 }
             });
         }
-        if specifications.is_empty() {
-            check_specification("")?;
+        let object_class = match (&*specifications, object_class) {
+            ([], _) => {
+                check_specification("")?;
+                Arc::default()
+            }
+            ([_], Some(class)) => Arc::clone(class),
+            (names, _) => {
+                let names = names.iter().map(|name| Value::from(&**name));
+                Arc::new(Value::List(names.collect()))
+            }
+        };
+        Ok(Shared {
+            specifications: specifications.into(),
+            object_class,
+            new_keys: !properties.share_keys(|key| index.shared_key(key)),
+        })
+    }
+
+    /// Repeats what the index says of the best service of each of these specifications.
+    fn note_best(&self, index: &Index, service: &ServiceRef) {
+        for name in service.specifications() {
+            self.best.set(name, index.first(name));
         }
-        Ok(specifications.into())
     }
 
     /// Takes a service out and tells the hooks and listeners; the departure is over when all have let go.
@@ -150,6 +188,7 @@ impl Registry {
                 return Err(Error::Unregistered { id: service.id() });
             }
             index.remove(service);
+            self.note_best(&index, service);
             self.count_hook(service, |hooks| {
                 hooks.fetch_sub(1, Ordering::Release);
             });
@@ -175,11 +214,12 @@ impl Registry {
         }
     }
 
-    /// Changes the properties of a service by `change` and tells the hooks and listeners if anything is different.
+    /// Gives a service other properties, if `change` makes some of those it has, and tells the hooks and listeners. What the
+    /// registry owns must be the same in both.
     pub(crate) fn change(
         &self,
         service: &ServiceRef,
-        change: impl FnOnce(&mut Properties),
+        change: impl FnOnce(&Properties) -> Option<Properties>,
     ) -> Result<(), Error> {
         let delivery = {
             let mut index = self.index_mut();
@@ -187,23 +227,22 @@ impl Registry {
                 return Err(Error::Unregistered { id: service.id() });
             }
             let previous = service.properties();
-            let mut next = Properties::clone(&previous);
-            change(&mut next);
-            for key in keys::REGISTRY_OWNED {
-                next.restore(key, &previous);
-            }
-            if next == *previous {
+            let Some(next) = change(&previous) else {
                 return Ok(());
-            }
+            };
+            let before = service.ranking();
             let ranking = match next.get(keys::SERVICE_RANKING) {
-                Some(_) => ranking(&next).unwrap_or_else(|| service.ranking()),
+                Some(_) => ranking(&next).unwrap_or(before),
                 None => 0,
             };
             let next = Arc::new(next);
-            index.change(service, &next, ranking, || {
+            index.change(service, &previous, &next, ranking, || {
                 service.0.properties.store(Arc::clone(&next));
                 service.0.ranking.store(ranking, Ordering::Release);
             });
+            if ranking != before {
+                self.note_best(&index, service);
+            }
             let kind = ServiceEventKind::Modified;
             self.queue(service, kind, next, Some(previous), None)
         };
@@ -211,20 +250,29 @@ impl Registry {
         Ok(())
     }
 
-    /// The best service of a specification that matches and is a `dyn Trait`, as a bundle may see it.
-    pub(crate) fn best_typed<T: ?Sized + Service>(
+    /// The best service of a specification that matches and is a `dyn Trait`, as a bundle may see it, counted as a use.
+    pub(crate) fn best_guard<T: ?Sized + Service>(
         &self,
         bundle_id: u64,
         filter: Option<&Filter>,
-    ) -> Option<ServiceRef> {
+    ) -> Option<ServiceGuard<T>> {
         let name = T::interface().name;
         if self.has_find_hooks() {
             let mut found = self.look_up(bundle_id, Some(name), filter);
             found.retain(ServiceRef::provides::<T>);
-            return found.into_iter().next();
+            return found.first()?.guard(bundle_id);
         }
-        self.index()
-            .best(Some(name), filter, ServiceRef::provides::<T>)
+        if filter.is_none() {
+            // Another trait may have taken the name: then the search goes on.
+            let best = self.best.with(name, |best| best.guard(bundle_id));
+            if let Some(Some(guard)) = best {
+                return Some(guard);
+            }
+        }
+        let candidates = self.index().candidates(Some(name), filter);
+        candidates
+            .best(Some(name), filter, ServiceRef::provides::<T>)?
+            .guard(bundle_id)
     }
 
     /// The best service of a specification that matches, as a bundle may see it.
@@ -238,7 +286,11 @@ impl Registry {
             let found = self.look_up(bundle_id, Some(specification), filter);
             return found.into_iter().next();
         }
-        self.index().best(Some(specification), filter, |_| true)
+        if filter.is_none() {
+            return self.best.with(specification, ServiceRef::clone);
+        }
+        let candidates = self.index().candidates(Some(specification), filter);
+        candidates.best(Some(specification), filter, |_| true)
     }
 
     /// All services of a specification (or all there are) that match, best first, as a bundle may see them.
@@ -300,7 +352,8 @@ impl Registry {
         specification: Option<&str>,
         filter: Option<&Filter>,
     ) -> Vec<ServiceRef> {
-        self.index().find(specification, filter)
+        let candidates = self.index().candidates(specification, filter);
+        candidates.all(specification, filter)
     }
 
     /// Indexes a property for a bundle, until the bundle stops.
@@ -388,6 +441,22 @@ impl Registry {
         self.listeners
             .write()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a new service shares with those that are there.
+struct Shared {
+    specifications: Box<[Arc<str>]>,
+    object_class: Arc<Value>,
+    /// The properties have keys that no service had.
+    new_keys: bool,
+}
+
+impl Drop for Registry {
+    fn drop(&mut self) {
+        for service in self.index().all() {
+            service.forget_guards();
+        }
     }
 }
 

@@ -1,15 +1,15 @@
-//! Who uses a service: counts by bundle, the objects that were made for a use, and the guards that count.
+//! Who uses a service: counts by bundle, and the objects that were made for a use.
 //!
 //! A use ends when its guard is dropped, when its bundle stops, or when the service is gone, whichever comes first. No
 //! lock is held while a service factory runs.
 
 use std::fmt;
-use std::ops::Deref;
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::thread::ThreadId;
 
+use super::guard::Share;
 use super::scope::Maker;
-use super::{ServiceObject, ServiceRef, ServiceScope};
+use super::{ServiceGuard, ServiceObject, ServiceRef, ServiceScope};
 use crate::service::{Dispatch, Service};
 
 /// The users of one service.
@@ -78,14 +78,15 @@ impl ServiceRef {
     /// The numbers of the bundles that use it now, in order.
     #[must_use]
     pub fn using_bundles(&self) -> Vec<u64> {
-        let mut bundles: Vec<u64> = self
-            .users()
-            .users
-            .iter()
-            .filter(|user| user.count > 0)
-            .map(|user| user.bundle_id)
-            .collect();
+        let users = self.users();
+        let single = users.users.iter().filter(|user| user.count > 0);
+        let mut bundles: Vec<u64> = single.map(|user| user.bundle_id).collect();
+        let shares = self.0.shares.load();
+        let shares = shares.iter().flat_map(|shares| shares.iter());
+        let shared = shares.filter(|share| share.count() > 0);
+        bundles.extend(shared.map(|share| share.bundle_id));
         bundles.sort_unstable();
+        bundles.dedup();
         bundles
     }
 
@@ -94,7 +95,84 @@ impl ServiceRef {
     pub fn use_count(&self, bundle_id: u64) -> u32 {
         let users = self.users();
         let user = users.users.iter().find(|user| user.bundle_id == bundle_id);
-        user.map_or(0, |user| user.count)
+        let single = user.map_or(0, |user| user.count);
+        let shares = self.0.shares.load();
+        let shares = shares.iter().flat_map(|shares| shares.iter());
+        let own = shares.filter(|share| share.bundle_id == bundle_id);
+        let shared: usize = own.map(|share| share.count()).sum();
+        u32::try_from(shared)
+            .unwrap_or(u32::MAX)
+            .saturating_add(single)
+    }
+
+    /// The service as `dyn Trait`, counted as a use by a bundle. `None` when it is gone, of another trait, or its factory
+    /// failed.
+    pub(crate) fn guard<T: ?Sized + Service>(&self, bundle_id: u64) -> Option<ServiceGuard<T>> {
+        let shares = self.0.shares.load();
+        let mut all = shares.iter().flat_map(|shares| shares.iter());
+        let share = all.find(|share| share.is_for::<T>(bundle_id));
+        if let Some(guard) = share.and_then(|share| share.guard(self, &self.0.object)) {
+            return Some(guard);
+        }
+        drop(shares);
+        self.first_guard(bundle_id)
+    }
+
+    /// The first guard of a bundle for a trait, or one of an object that was made for it.
+    #[cold]
+    fn first_guard<T: ?Sized + Service>(&self, bundle_id: u64) -> Option<ServiceGuard<T>> {
+        if !self.provides::<T>() {
+            return None;
+        }
+        if self.0.object.maker().is_some() {
+            return ServiceGuard::single(self.clone().acquire(bundle_id)?);
+        }
+        // A view on an object in another process is made here, under no lock.
+        self.0.object.typed::<T>()?;
+        let share = {
+            let users = self.users();
+            if users.closed {
+                return None;
+            }
+            let before = self.0.shares.load();
+            let before = before.iter().flat_map(|shares| shares.iter());
+            let mut shares: Vec<Arc<Share>> = before.cloned().collect();
+            let known = shares.iter().find(|share| share.is_for::<T>(bundle_id));
+            let share = match known {
+                Some(share) => Arc::clone(share),
+                None => {
+                    let share = Arc::new(Share::new::<T>(bundle_id));
+                    shares.push(Arc::clone(&share));
+                    self.0.shares.store(Some(Arc::new(shares)));
+                    share
+                }
+            };
+            drop(users);
+            share
+        };
+        share.guard(self, &self.0.object)
+    }
+
+    /// Ends the guards of a bundle, or of all bundles, and returns what they shared: it may hold the last of what user code
+    /// wrote, and is dropped under no lock. The caller has the users locked.
+    fn end_guards(&self, bundle_id: Option<u64>) -> Option<Arc<Vec<Arc<Share>>>> {
+        let before = self.0.shares.load_full()?;
+        let goes = |share: &&Arc<Share>| bundle_id.is_none_or(|id| share.bundle_id == id);
+        before.iter().filter(goes).for_each(|share| share.end());
+        let kept = before.iter().filter(|share| !goes(share));
+        let kept: Vec<Arc<Share>> = kept.cloned().collect();
+        let kept = (!kept.is_empty()).then(|| Arc::new(kept));
+        self.0.shares.store(kept);
+        Some(before)
+    }
+
+    /// Forgets what guards share: the registry goes, and with it the reason to count.
+    pub(super) fn forget_guards(&self) {
+        let shares = {
+            let _users = self.users();
+            self.end_guards(None)
+        };
+        drop(shares);
     }
 
     /// Counts a use by a bundle until the result is dropped; a service that is gone counts nothing.
@@ -197,29 +275,32 @@ impl ServiceRef {
 
     /// Ends all uses by a bundle, which stops.
     pub(super) fn release_user(&self, bundle_id: u64) {
-        let objects = {
+        let (objects, shares) = {
             let mut users = self.users();
-            let Some(user) = users
-                .users
-                .iter_mut()
-                .find(|user| user.bundle_id == bundle_id)
-            else {
-                return;
+            let shares = self.end_guards(Some(bundle_id));
+            let mut all = users.users.iter_mut();
+            let objects = match all.find(|user| user.bundle_id == bundle_id) {
+                None => Vec::new(),
+                Some(user) => {
+                    user.count = 0;
+                    user.life = user.life.wrapping_add(1) % NO_LIFE;
+                    user.take_objects()
+                }
             };
-            user.count = 0;
-            user.life = user.life.wrapping_add(1) % NO_LIFE;
-            user.take_objects()
+            (objects, shares)
         };
+        drop(shares);
         self.hand_back(bundle_id, objects);
     }
 
     /// Ends all uses for good: the service is gone.
     pub(super) fn release_users(&self) {
-        let users = {
+        let (users, shares) = {
             let mut users = self.users();
             users.closed = true;
-            std::mem::take(&mut users.users)
+            (std::mem::take(&mut users.users), self.end_guards(None))
         };
+        drop(shares);
         for mut user in users {
             let objects = user.take_objects();
             self.hand_back(user.bundle_id, objects);
@@ -260,8 +341,13 @@ impl Usage {
         self.object.as_deref().unwrap_or(&self.reference.0.object)
     }
 
+    /// Which service it is of.
+    pub(super) fn reference(&self) -> &ServiceRef {
+        &self.reference
+    }
+
     /// Ends the use; false when it had ended before.
-    fn end(&mut self) -> bool {
+    pub(super) fn end(&mut self) -> bool {
         let life = std::mem::replace(&mut self.life, NO_LIFE);
         if life == NO_LIFE {
             return false;
@@ -308,51 +394,6 @@ impl fmt::Debug for Usage {
             self.reference.id(),
             self.bundle_id
         )
-    }
-}
-
-/// A service that somebody looked up: it counts as a use until dropped, until its bundle stops, or until it is gone.
-///
-/// Holding it keeps the object alive, not registered: see [`ServiceRef::is_registered`].
-pub struct ServiceGuard<T: ?Sized> {
-    service: Arc<T>,
-    usage: Usage,
-}
-
-impl<T: ?Sized + Service> ServiceGuard<T> {
-    /// `None` when the service is not registered as that trait.
-    pub(crate) fn new(usage: Usage) -> Option<Self> {
-        usage.typed().map(|service| Self { service, usage })
-    }
-}
-
-impl<T: ?Sized> ServiceGuard<T> {
-    /// Which service it is.
-    #[must_use]
-    pub fn reference(&self) -> &ServiceRef {
-        &self.usage.reference
-    }
-
-    /// Ends the use, as dropping does, and says whether it counted until now: not when its bundle has stopped, or the
-    /// service is gone.
-    pub fn release(mut self) -> bool {
-        self.usage.end()
-    }
-}
-
-impl<T: ?Sized> Deref for ServiceGuard<T> {
-    type Target = Arc<T>;
-
-    fn deref(&self) -> &Arc<T> {
-        &self.service
-    }
-}
-
-impl<T: ?Sized> fmt::Debug for ServiceGuard<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("ServiceGuard")
-            .field(self.reference())
-            .finish()
     }
 }
 

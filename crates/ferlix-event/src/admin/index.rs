@@ -47,8 +47,7 @@ pub(super) struct Subscribers {
 impl Subscribers {
     /// The handlers that an event of the topic concerns, the best ranked first.
     pub(super) fn of<'a>(&'a self, event: &'a Event) -> impl Iterator<Item = &'a Arc<Target>> {
-        let wants =
-            |subscription: &&Subscription| subscription.interest.wants_topic(event.topic());
+        let wants = |subscription: &&Subscription| subscription.interest.wants_topic(event.topic());
         let all = |list: &'a Option<Subscriptions>| list.iter().flat_map(|list| list.iter());
         let mut literal = all(&self.literal).peekable();
         let mut pattern = all(&self.pattern).filter(wants).peekable();
