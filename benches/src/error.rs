@@ -15,6 +15,9 @@ pub(crate) enum Error {
     /// An etcd server refused.
     #[error("etcd: {0}")]
     Etcd(#[from] tonic::Status),
+    /// An etcd session or client failed.
+    #[error("etcd: {0}")]
+    EtcdClient(#[from] ferlix_etcd::Error),
     /// The connection to an etcd server failed.
     #[error("etcd: {0}")]
     EtcdConnection(#[from] tonic::transport::Error),

@@ -17,6 +17,7 @@ mod http_floor;
 mod load;
 mod memory;
 mod micro;
+mod recovery;
 mod table;
 mod xmlrpc;
 
@@ -51,6 +52,8 @@ enum Benchmark {
     Discovery,
     /// The resident memory of idle processes
     Memory,
+    /// The time after a restart of etcd until all is advertised and known again
+    Recovery,
     /// The registry, look-ups, events and components
     Core,
 }
@@ -77,6 +80,7 @@ fn measure(names: &[Benchmark]) -> Result<(), Error> {
                 Benchmark::Xmlrpc => xmlrpc::run()?,
                 Benchmark::Discovery => discovery::run()?,
                 Benchmark::Memory => memory::run()?,
+                Benchmark::Recovery => recovery::run()?,
                 Benchmark::Core => core::run()?,
             }
         }

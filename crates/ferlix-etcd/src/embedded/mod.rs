@@ -49,7 +49,7 @@ use tokio_util::task::TaskTracker;
 use self::{
     server::Connections,
     shared::Shared,
-    store::{Identity, KeyRange, Limits},
+    store::{Identity, KeyRange, Limits, Store},
 };
 
 /// The version that the server claims: what it was checked against.
@@ -330,6 +330,19 @@ impl EmbeddedStore {
         self.connections.close_all();
     }
 
+    /// Keeps what is there now, to go back to.
+    #[must_use]
+    pub fn backup(&self) -> EmbeddedBackup {
+        EmbeddedBackup(self.shared.with(|store, _| store.clone()))
+    }
+
+    /// Goes back to what was kept and cuts every connection, as if the server had been restored from a backup and
+    /// restarted: its revision goes back, too.
+    pub fn restore(&self, backup: &EmbeddedBackup) {
+        self.shared.with(|store, _| store.go_back_to(&backup.0));
+        self.connections.close_all();
+    }
+
     /// Forgets everything and cuts every connection, as if the server had been restarted with an empty disk: it is back at
     /// revision 1.
     pub fn wipe(&self) {
@@ -337,3 +350,7 @@ impl EmbeddedStore {
         self.connections.close_all();
     }
 }
+
+/// What an [`EmbeddedEtcd`] held at one time.
+#[derive(Clone, Debug)]
+pub struct EmbeddedBackup(Store);

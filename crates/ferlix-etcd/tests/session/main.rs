@@ -6,12 +6,14 @@
     reason = "this is a test throughout, helpers included"
 )]
 
+mod asleep;
 mod client;
 mod cluster;
 mod faults;
 mod memory;
 mod process;
 mod real;
+mod real_limits;
 mod real_secured;
 mod records;
 mod simulation;

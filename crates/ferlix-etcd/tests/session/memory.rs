@@ -1,9 +1,11 @@
-//! A network in memory: embedded etcds by host name, which may be away, and whose connections may freeze.
+//! A network in memory: embedded etcds by host name, which may be away, refuse connections, freeze, be slow, or lose what
+//! is sent over the connections that they have.
 
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use ferlix_etcd::embedded::{EmbeddedEtcd, EmbeddedEtcdBuilder, EmbeddedStore};
 use ferlix_etcd::{
@@ -11,6 +13,7 @@ use ferlix_etcd::{
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf};
 use tokio::sync::Notify;
+use tokio::time::sleep;
 
 use crate::view::View;
 
@@ -21,11 +24,23 @@ struct Host {
     gate: Arc<Gate>,
 }
 
+/// One way through a connection, as its client sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Direction {
+    Answers,
+    Requests,
+}
+
 /// Holds bytes back. (A watch channel would wake those who wait in an order that differs from run to run.)
 #[derive(Debug, Default)]
 struct Gate {
     frozen: AtomicBool,
     opened: Notify,
+    refusing: AtomicBool,
+    /// In milliseconds.
+    delay: AtomicU64,
+    /// How often the connections of the time were made to lose everything, for each direction.
+    lost: [AtomicU64; 2],
 }
 
 impl Gate {
@@ -34,7 +49,15 @@ impl Gate {
         self.opened.notify_waiters();
     }
 
+    fn lost(&self, direction: Direction) -> &AtomicU64 {
+        &self.lost[direction as usize]
+    }
+
     async fn pass(&self) {
+        let delay = self.delay.load(Ordering::SeqCst);
+        if delay > 0 {
+            sleep(Duration::from_millis(delay)).await;
+        }
         loop {
             let opened = self.opened.notified();
             if !self.frozen.load(Ordering::SeqCst) {
@@ -82,6 +105,36 @@ impl Network {
         self.hosts.lock().unwrap()[host].gate.set(frozen);
     }
 
+    /// Gives an etcd a second name, with a way to it of its own.
+    pub(crate) fn alias(&self, name: &str, host: &str) {
+        let mut hosts = self.hosts.lock().unwrap();
+        let etcd = Arc::clone(&hosts[host].etcd);
+        let gate = Arc::default();
+        hosts.insert(name.into(), Host { etcd, gate });
+    }
+
+    /// Refuses new connections, or takes them again.
+    pub(crate) fn refuse(&self, host: &str, refusing: bool) {
+        let hosts = self.hosts.lock().unwrap();
+        hosts[host].gate.refusing.store(refusing, Ordering::SeqCst);
+    }
+
+    /// Makes every byte take so long.
+    pub(crate) fn delay(&self, host: &str, delay: Duration) {
+        let delay = u64::try_from(delay.as_millis()).unwrap();
+        let hosts = self.hosts.lock().unwrap();
+        hosts[host].gate.delay.store(delay, Ordering::SeqCst);
+    }
+
+    /// From now on nothing arrives over the present connections; the ends are not told.
+    pub(crate) fn lose(&self, host: &str, direction: Direction) {
+        let hosts = self.hosts.lock().unwrap();
+        hosts[host]
+            .gate
+            .lost(direction)
+            .fetch_add(1, Ordering::SeqCst);
+    }
+
     /// How to reach these hosts.
     pub(crate) fn config(&self, hosts: &[&str]) -> EtcdConfig {
         let mut config = EtcdConfig::new(hosts.iter().copied());
@@ -90,7 +143,11 @@ impl Network {
     }
 
     pub(crate) async fn client(&self) -> Client {
-        Client::connect(self.config(&["etcd"])).await.unwrap()
+        self.client_of("etcd").await
+    }
+
+    pub(crate) async fn client_of(&self, host: &str) -> Client {
+        Client::connect(self.config(&[host])).await.unwrap()
     }
 
     /// A session on `etcd` with the top key `top`.
@@ -119,6 +176,7 @@ impl Dial for Network {
             .lock()
             .unwrap()
             .get(host)
+            .filter(|host| !host.gate.refusing.load(Ordering::SeqCst))
             .map(|host| (Arc::clone(&host.etcd), Arc::clone(&host.gate)));
         Box::pin(async move {
             let (etcd, gate) =
@@ -127,17 +185,30 @@ impl Dial for Network {
             let server = etcd.connect().await?;
             let (from_server, to_server) = tokio::io::split(server);
             let (from_client, to_client) = tokio::io::split(theirs);
-            tokio::spawn(carry(from_client, to_server, Arc::clone(&gate)));
-            tokio::spawn(carry(from_server, to_client, gate));
+            let requests = Arc::clone(&gate);
+            tokio::spawn(carry(from_client, to_server, requests, Direction::Requests));
+            tokio::spawn(carry(from_server, to_client, gate, Direction::Answers));
             Ok(Dialed::new(ours, None))
         })
     }
 }
 
-async fn carry(mut from: ReadHalf<DuplexStream>, mut to: WriteHalf<DuplexStream>, gate: Arc<Gate>) {
+async fn carry(
+    mut from: ReadHalf<DuplexStream>,
+    mut to: WriteHalf<DuplexStream>,
+    gate: Arc<Gate>,
+    direction: Direction,
+) {
+    let lost = gate.lost(direction).load(Ordering::SeqCst);
     let mut buffer = vec![0; 16 * 1024];
     while let Ok(count) = from.read(&mut buffer).await {
         gate.pass().await;
+        if gate.lost(direction).load(Ordering::SeqCst) != lost {
+            if count == 0 {
+                return;
+            }
+            continue;
+        }
         if count == 0 || to.write_all(&buffer[..count]).await.is_err() {
             break;
         }

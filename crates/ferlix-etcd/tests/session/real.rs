@@ -3,10 +3,11 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use ferlix_etcd::{Client, Error, SessionState, WriteOutcome};
+use ferlix_etcd::{Error, SessionState, WriteOutcome};
 use tokio::time::Instant;
 
 use crate::process::{Etcd, binaries, ran};
+use crate::real_limits::fill;
 use crate::records::{Counting, fixed};
 use crate::view::{status_is, watching};
 
@@ -335,7 +336,7 @@ async fn a_full_etcd_is_read_though_it_grants_no_lease() {
     for binary in binaries() {
         let etcd = Etcd::start_with(&binary, "http", &["--quota-backend-bytes=4000000"]);
         let client = etcd.client().await;
-        let full = fill(&client).await;
+        let full = fill(&client, "top/o").await;
         assert!(
             full.to_string().contains("database space exceeded"),
             "{full}"
@@ -357,17 +358,4 @@ async fn a_full_etcd_is_read_though_it_grants_no_lease() {
         a.close().await;
         ran(&binary, "a_full_etcd_is_read_though_it_grants_no_lease");
     }
-}
-
-async fn fill(client: &Client) -> Error {
-    for n in 0..100 {
-        let name = format!("top/o/{n}");
-        if let Err(error) = client
-            .put(name.as_bytes(), vec![b'x'; 500_000].into(), 0)
-            .await
-        {
-            return error;
-        }
-    }
-    panic!("it is never full");
 }

@@ -286,3 +286,123 @@ async fn users_that_may_not_are_told_so_and_go_on_when_they_may() {
         );
     }
 }
+
+#[tokio::test]
+#[ignore = "needs real etcds: cargo xtask test"]
+async fn a_watch_with_a_token_that_is_too_old_gets_a_new_one() {
+    for binary in binaries() {
+        let folder = tempfile::tempdir().unwrap();
+        let etcd = etcd_with_users(&binary, &folder).await;
+        let mut config = etcd.config();
+        let password = Password::Value("s3cret".into());
+        config.credentials = Some(Credentials::new("discovery", password));
+        // It does nothing but open watches, so nothing else renews its token.
+        let client = Client::connect(config.clone()).await.unwrap();
+        let begun = Instant::now();
+        while begun.elapsed() < Duration::from_secs(5) {
+            let watch = client.watch(b"top/", b"top0", 0).await;
+            assert!(watch.is_ok(), "after {:?}: {watch:?}", begun.elapsed());
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        let denied = client.watch(b"elsewhere/", b"elsewhere0", 0).await;
+        assert!(
+            matches!(denied, Err(Error::PermissionDenied { call: "watch", .. })),
+            "{denied:?}"
+        );
+        ran(
+            &binary,
+            "a_watch_with_a_token_that_is_too_old_gets_a_new_one",
+        );
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs real etcds: cargo xtask test"]
+async fn who_may_read_but_not_write_sees_everything_and_is_told_why_nothing_is_put() {
+    for binary in binaries() {
+        let folder = tempfile::tempdir().unwrap();
+        let etcd = etcd_with_users(&binary, &folder).await;
+        let grant = |kind: &str| {
+            let arguments = [
+                "role",
+                "grant-permission",
+                "discovery",
+                kind,
+                "elsewhere",
+                "elsewhere0",
+            ];
+            etcdctl(&etcd, Some(ROOT), &arguments);
+        };
+        grant("read");
+        let (a, mut view) = etcd.session_with("a", |config| {
+            config.top_key = "elsewhere".into();
+            let password = Password::Value("s3cret".into());
+            config.client.credentials = Some(Credentials::new("discovery", password));
+        });
+        let denied = a.put("one", fixed("1")).await;
+        assert!(
+            matches!(denied, Err(Error::PermissionDenied { call: "a put", .. }))
+                || matches!(denied, Ok(ferlix_etcd::WriteOutcome::Queued)),
+            "{denied:?}"
+        );
+        let status = status_is(&a, "it says why, and watches", |status| {
+            matches!(
+                status.last_error,
+                Some(Error::PermissionDenied { call: "a put", .. })
+            ) && status.state == SessionState::Watching
+        })
+        .await;
+        assert_eq!(status.counts.recoveries, 0);
+        let arguments = ["put", "elsewhere/other/x", "1"];
+        etcdctl(&etcd, Some(ROOT), &arguments);
+        view.until_known("elsewhere/other/x", "1").await;
+        grant("readwrite");
+        view.until_known("elsewhere/a/one", "1").await;
+        a.close().await;
+        ran(
+            &binary,
+            "who_may_read_but_not_write_sees_everything_and_is_told_why_nothing_is_put",
+        );
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs real etcds: cargo xtask test"]
+async fn an_authority_and_all_its_certificates_are_replaced_while_the_session_lives() {
+    for binary in binaries() {
+        let certificates = Certificates::new();
+        let mut etcd = certificates.etcd(&binary);
+        let (a, mut view) = etcd.session_with("a", |config| {
+            config.client.tls = Some(certificates.tls(true));
+        });
+        watching(&a).await;
+        a.put("one", fixed("1")).await.unwrap();
+        view.until_known("top/a/one", "1").await;
+        let before = a.status();
+        let others = Certificates::new();
+        for name in [
+            "ca.pem",
+            "server.pem",
+            "server.key",
+            "client.pem",
+            "client.key",
+        ] {
+            let text = std::fs::read_to_string(others.path(name)).unwrap();
+            certificates.write(name, &text);
+        }
+        etcd.kill();
+        etcd.start_again();
+        let after = status_is(&a, "it is connected anew", |status| {
+            status.counts.resyncs > before.counts.resyncs && status.state == SessionState::Watching
+        })
+        .await;
+        assert_eq!(after.lease_id, before.lease_id);
+        a.put("one", fixed("2")).await.unwrap();
+        view.until_known("top/a/one", "2").await;
+        a.close().await;
+        ran(
+            &binary,
+            "an_authority_and_all_its_certificates_are_replaced_while_the_session_lives",
+        );
+    }
+}

@@ -26,7 +26,7 @@ const MIN_TTL: i64 = 2;
 const MAX_TTL: i64 = 9_000_000_000;
 
 /// All leases.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Leases {
     by_id: BTreeMap<i64, Lease>,
     /// The same, by when they run out.
@@ -34,7 +34,7 @@ pub(super) struct Leases {
     next_id: i64,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Lease {
     ttl: i64,
     deadline: Instant,
@@ -52,6 +52,11 @@ impl Leases {
 
     pub(super) fn next_id(&self) -> i64 {
         self.next_id
+    }
+
+    /// Counts on from another number.
+    pub(super) fn go_on_from(&mut self, next_id: i64) {
+        self.next_id = next_id;
     }
 
     pub(super) fn contains(&self, id: i64) -> bool {

@@ -10,7 +10,7 @@ use super::{KeyRange, Store, Version};
 use crate::proto::mvccpb::{Event, event::EventType};
 
 /// What happened at one revision, in order.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Commit {
     pub(super) revision: i64,
     pub(super) versions: Vec<Arc<Version>>,

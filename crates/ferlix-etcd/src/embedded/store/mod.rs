@@ -57,7 +57,7 @@ pub(crate) struct Identity {
 }
 
 /// All that the server knows.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Store {
     identity: Identity,
     limits: Limits,
@@ -129,6 +129,13 @@ impl Store {
             first_lease: self.leases.next_id(),
             ..self.identity
         }
+    }
+
+    /// Becomes what another was, but for the numbers of leases: no client may take a stranger's lease for its own.
+    pub(crate) fn go_back_to(&mut self, earlier: &Self) {
+        let next_lease = self.leases.next_id();
+        self.clone_from(earlier);
+        self.leases.go_on_from(next_lease);
     }
 
     pub(crate) fn revision(&self) -> i64 {

@@ -2,7 +2,10 @@
 //! faults are over, what two sessions wish, what is in etcd and what each of them knows is the same. Each seed is run
 //! twice, and the two traces have to be equal.
 //!
-//! `FERLIX_TEST_SEEDS` says how many seeds (default 60); `FERLIX_TEST_SEED` runs the one that failed.
+//! `FERLIX_TEST_SEEDS` says how many seeds (default 60, `cargo xtask soak session` runs thousands); `FERLIX_TEST_SEED`
+//! runs the one that failed (`cargo xtask soak session --seed N`).
+
+mod faults;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,21 +14,19 @@ use ferlix_etcd::embedded::EmbeddedStore;
 use ferlix_etcd::{Session, SessionState};
 use tokio::time::{Instant, sleep, timeout};
 
+use self::faults::{Fault, Faults};
 use crate::memory::Network;
 use crate::records::fixed;
 use crate::view::{View, text};
 
-/// The faults, by the name under which they are counted.
-const FAULTS: [&str; 8] = [
-    "compact",
-    "cancel watches",
-    "delete a key",
-    "drop connections",
-    "freeze",
-    "overwrite a key",
-    "revoke leases",
-    "wipe",
-];
+/// How long a lease lives.
+const LEASE: Duration = Duration::from_secs(6);
+
+/// How often each fault was injected.
+type Counts = BTreeMap<Fault, u64>;
+
+/// What happened, and when.
+type Trace = Vec<String>;
 
 /// `SplitMix64`, as in the session: a seed gives one sequence, everywhere.
 struct Random(u64);
@@ -38,6 +39,10 @@ impl Random {
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         (mixed ^ (mixed >> 31)) % end
     }
+
+    fn one_of<'a, T>(&mut self, all: &'a [T]) -> &'a T {
+        &all[usize::try_from(self.below(all.len() as u64)).unwrap()]
+    }
 }
 
 /// One of the two sessions, what it wishes, and what its consumer was told.
@@ -49,13 +54,14 @@ struct Peer {
 }
 
 impl Peer {
-    fn start(network: &Network, id: &'static str, seed: u64) -> Self {
+    fn start(network: &Network, id: &'static str, endpoints: [&str; 2], seed: u64) -> Self {
         let (session, events) = network.session_with(id, |config| {
-            config.jitter_seed = Some(seed);
-            config.lease_ttl = Duration::from_secs(6);
-            config.progress_interval = Duration::from_secs(4);
+            config.client = network.config(&endpoints);
             config.client.page_size = 3;
             config.client.call_timeout = Duration::from_secs(1);
+            config.jitter_seed = Some(seed);
+            config.lease_ttl = LEASE;
+            config.progress_interval = Duration::from_secs(4);
         });
         let own = (format!("top/{id}"), id.to_owned());
         Self {
@@ -81,80 +87,42 @@ impl Peer {
     }
 }
 
-/// What happened, and when.
-type Trace = Vec<String>;
-
-async fn run(seed: u64, counts: &mut BTreeMap<&'static str, u32>) -> Trace {
+async fn run(seed: u64, counts: &mut Counts) -> Trace {
     let mut random = Random(seed);
     let (network, store) = Network::with_etcd();
+    // Two members that hold the same, and one more way in that no fault meets.
+    network.alias("second", "etcd");
+    network.alias("tampering", "etcd");
     let mut peers = [
-        Peer::start(&network, "a", seed),
-        Peer::start(&network, "b", seed + 1),
+        Peer::start(&network, "a", ["etcd", "second"], seed),
+        Peer::start(&network, "b", ["second", "etcd"], seed + 1),
     ];
     let begun = Instant::now();
     let mut trace = Trace::new();
-    let mut frozen_until = None;
+    let mut faults = Faults::new(&network, &store);
     for step in 0..30 {
-        let wait = Duration::from_millis(random.below(1500));
-        sleep(wait).await;
-        if frozen_until.is_some_and(|until| step >= until) {
-            network.freeze("etcd", false);
-            frozen_until = None;
-        }
+        sleep(Duration::from_millis(random.below(1500))).await;
+        faults.end_those_of(step);
         if random.below(2) == 0 {
-            let peer = random.below(2);
-            peers[usize::from(peer == 1)]
-                .change(&mut random, step)
-                .await;
+            let peer = usize::from(random.below(2) == 1);
+            peers[peer].change(&mut random, step).await;
         } else {
-            let fault = FAULTS[random.below(FAULTS.len() as u64) as usize];
-            *counts.entry(fault).or_default() += 1;
-            match fault {
-                "freeze" => {
-                    network.freeze("etcd", true);
-                    frozen_until = Some(step + 1 + random.below(6));
-                }
-                "compact" => store.compact(),
-                "cancel watches" => store.cancel_watches(),
-                "drop connections" => store.drop_connections(),
-                "revoke leases" => store.revoke_leases(),
-                "wipe" => store.wipe(),
-                _ => tamper(&network, fault, &store, &mut random, frozen_until.is_some()).await,
+            let fault = faults.inject(&mut random, step).await;
+            if let Some(fault) = fault {
+                *counts.entry(fault).or_default() += 1;
             }
-            trace.push(format!("{:?} {fault}", begun.elapsed()));
+            trace.push(format!("{:?} {fault:?}", begun.elapsed()));
         }
         for peer in &mut peers {
             follow(peer, begun, &mut trace).await;
         }
     }
-    network.freeze("etcd", false);
+    faults.end_all();
     settle(&mut peers, &store, begun, &mut trace).await;
     for peer in &peers {
         trace.push(format!("{:?}", peer.session.status().counts));
     }
     trace
-}
-
-/// Deletes or overwrites a key, whosever it is, with a client of its own.
-async fn tamper(
-    network: &Network,
-    fault: &str,
-    store: &EmbeddedStore,
-    random: &mut Random,
-    frozen: bool,
-) {
-    let entries = store.entries(b"top/");
-    // Through a frozen network nobody gets.
-    if frozen || entries.is_empty() {
-        return;
-    }
-    let (key, _) = &entries[random.below(entries.len() as u64) as usize];
-    let client = network.client().await;
-    if fault == "delete a key" {
-        client.delete(key).await.unwrap();
-    } else {
-        client.put(key, "theirs".into(), 0).await.unwrap();
-    }
 }
 
 /// Takes what the session has told so far.
@@ -203,7 +171,7 @@ async fn settle(peers: &mut [Peer; 2], store: &EmbeddedStore, begun: Instant, tr
     }
 }
 
-fn simulate(seed: u64, counts: &mut BTreeMap<&'static str, u32>) -> Trace {
+fn simulate(seed: u64, counts: &mut Counts) -> Trace {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .start_paused(true)
@@ -223,19 +191,35 @@ fn random_faults_leave_everybody_with_the_same() {
         Some(seed) => seed..seed + 1,
         None => 0..number("FERLIX_TEST_SEEDS").unwrap_or(60),
     };
-    let several = seeds.end - seeds.start > 20;
-    let mut counts = BTreeMap::new();
+    let (begun, count) = (std::time::Instant::now(), seeds.end - seeds.start);
+    let mut counts = Counts::new();
     for seed in seeds {
-        eprintln!("FERLIX_TEST_SEED={seed}");
-        let first = simulate(seed, &mut counts);
-        let second = simulate(seed, &mut BTreeMap::new());
+        // What the last line of a run that failed says.
+        if count <= 100 || seed % 100 == 0 {
+            eprintln!("seed {seed}");
+        }
+        let run = |counts: &mut Counts| {
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| simulate(seed, counts)))
+        };
+        let (Ok(first), Ok(second)) = (run(&mut counts), run(&mut Counts::new())) else {
+            panic!("seed {seed} failed; again: cargo xtask soak session --seed {seed}");
+        };
         for (one, two) in first.iter().zip(&second) {
             assert_eq!(one, two, "seed {seed} went another way the second time");
         }
-        assert_eq!(first.len(), second.len());
+        assert_eq!(first.len(), second.len(), "seed {seed}");
     }
-    eprintln!("faults: {counts:?}");
-    if several {
-        assert_eq!(counts.len(), FAULTS.len(), "each fault is to happen");
+    eprintln!(
+        "{count} seeds, each twice, in {:?}; faults:",
+        begun.elapsed()
+    );
+    for fault in Fault::ALL {
+        eprintln!(
+            "{:>8}  {fault:?}",
+            counts.get(&fault).copied().unwrap_or_default()
+        );
+    }
+    if count >= 60 {
+        assert_eq!(counts.len(), Fault::ALL.len(), "each fault is to happen");
     }
 }
