@@ -124,6 +124,9 @@ struct Slot {
 /// All slots.
 pub(crate) struct Ledger {
     slots: BTreeMap<String, Slot>,
+    /// Keys that were deleted, and at which revision, until the watch has passed it: what it shows of them before that is
+    /// no news.
+    deleted: BTreeMap<String, i64>,
     due: BTreeSet<(Instant, u64, String)>,
     in_flight: usize,
     advertised: usize,
@@ -137,6 +140,7 @@ impl Ledger {
     pub(crate) fn new(jitter: Jitter) -> Self {
         Self {
             slots: BTreeMap::new(),
+            deleted: BTreeMap::new(),
             due: BTreeSet::new(),
             in_flight: 0,
             advertised: 0,
@@ -235,11 +239,13 @@ impl Ledger {
                 slot.answer(version, &Ok(outcome));
                 slot.failures = 0;
                 let put = written.content.is_some();
+                let revision = written.revision;
                 slot.written = put.then_some((written, round));
                 if superseded {
                     self.make_due(&key, now);
                 } else if !put {
                     self.slots.remove(&key);
+                    self.deleted.insert(key, revision);
                 } else if slot.was_overwritten() {
                     self.restore(&key, now);
                 }
@@ -303,6 +309,8 @@ impl Ledger {
         now: Instant,
     ) -> usize {
         let round = self.round;
+        // Revisions may have gone back, so that what was deleted at one says nothing any more.
+        self.deleted.clear();
         let mut missing = Vec::new();
         for (key, slot) in &mut self.slots {
             let Some((written, confirmed_in)) = &mut slot.written else {
@@ -347,6 +355,10 @@ impl Ledger {
         now: Instant,
     ) -> bool {
         let Some(slot) = self.slots.get_mut(key) else {
+            let before = |at: &i64| seen.revision < *at;
+            if self.deleted.get(key).is_some_and(before) {
+                return false;
+            }
             // Under our lease it is a put of ours that was given up for lost and came after all, when its record had been
             // taken back already.
             let ours = |content: Content| Some(content.lease) == lease;
@@ -363,12 +375,18 @@ impl Ledger {
         false
     }
 
+    /// The watch, or a read of everything, has shown all changes up to this revision.
+    pub(crate) fn passed(&mut self, revision: i64) {
+        self.deleted.retain(|_, at| *at > revision);
+    }
+
     /// Nobody will be answered any more.
     pub(crate) fn close(&mut self) {
         for slot in self.slots.values_mut() {
             slot.answer(u64::MAX, &Err(Error::Closed));
         }
         self.slots.clear();
+        self.deleted.clear();
         self.due.clear();
         self.in_flight = 0;
         self.advertised = 0;

@@ -228,3 +228,24 @@ async fn a_put_that_comes_after_its_record_was_taken_back_is_deleted() {
     let work = ledger.next(now).unwrap();
     assert!(work.wish.is_none());
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_echo_of_a_put_that_was_taken_back_is_no_news() {
+    let now = Instant::now();
+    let mut ledger = ledger();
+    let seen = |revision| Seen {
+        revision,
+        content: content("v"),
+    };
+    ledger.wish("k", record("v"), None, now);
+    confirm(&mut ledger, 5, now);
+    ledger.wish("k", None, None, now);
+    confirm(&mut ledger, 6, now);
+    ledger.observe("k", seen(5), Some(LEASE), now);
+    assert_eq!(ledger.pending(), 0);
+    // One that etcd took after the deletion is: it was given up for lost.
+    ledger.observe("k", seen(7), Some(LEASE), now);
+    assert_eq!(confirm(&mut ledger, 8, now), "k");
+    ledger.passed(8);
+    assert!(ledger.deleted.is_empty());
+}

@@ -306,6 +306,12 @@ impl Task {
             WatchMessage::Events { events, revision } => (events, revision),
         };
         let count = events.len() as u64;
+        // Of a message with changes only they are known to be all that came before.
+        let passed = match events.last() {
+            None => revision,
+            Some(Event::Put(kv)) => kv.mod_revision,
+            Some(Event::Delete { revision, .. }) => *revision,
+        };
         for event in events {
             self.observe(&event);
             self.events.push(match event {
@@ -313,6 +319,7 @@ impl Task {
                 Event::Delete { key, revision } => SessionEvent::Delete { key, revision },
             });
         }
+        self.ledger.passed(passed);
         self.status.note(|status| {
             status.revision = status.revision.max(revision);
             status.counts.events += count;
