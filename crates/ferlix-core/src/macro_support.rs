@@ -1,15 +1,13 @@
 //! What the output of the macros calls, so that it stays small: arguments and results of remote calls, members of
-//! structures, services of callbacks. Nobody else names it; it may change with the macros.
+//! structures. Nobody else names it; it may change with the macros.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::vec;
 
 use futures_util::future::BoxFuture;
 
 use crate::component::Inject;
 use crate::property::{FromValue, IntoValue, Value, ValueError};
-use crate::registry::ServiceRef;
 use crate::service::{CallError, Caller, RemoteError, Service};
 
 /// The arguments of one call of a proxy, as they are collected.
@@ -163,13 +161,6 @@ fn wrong_value(method: &str, what: &str, source: ValueError) -> CallError {
         what: what.to_owned(),
         source,
     }
-}
-
-/// The service that a callback is about, also when it is gone by now: a service that was bound is unbound as such.
-/// `None` when it is not registered as that trait.
-#[must_use]
-pub fn typed<T: ?Sized + Service>(reference: &ServiceRef) -> Option<Arc<T>> {
-    reference.typed_to_the_last()
 }
 
 /// Compiles when a field injects an interface.

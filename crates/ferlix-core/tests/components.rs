@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use ferlix_core::Error;
 use ferlix_core::component::{
     Best, CallbackFuture, Callbacks, Component, ComponentContext, ComponentError, ComponentFactory,
-    ComponentState, Fields, Live, Many, Opt, RetryPolicy,
+    ComponentState, FieldCallback, Fields, Live, Many, Opt, RetryPolicy,
 };
 use ferlix_core::framework::{BundleDefinition, Framework};
 use ferlix_core::property::{Properties, Value};
@@ -112,14 +112,14 @@ impl Component for Assembly {
                 let text = format!("invalidate {}", this.describe());
                 logged(&this, text)
             }),
-            bind: vec![("all", |this, reference| {
-                logged(&this, format!("bind {}", name_of(&reference)))
+            bind: vec![FieldCallback::new("all", |this, service| {
+                logged(&this, format!("bind {}", name_of(service.reference())))
             })],
-            update: vec![("all", |this, reference| {
-                logged(&this, format!("update {}", name_of(&reference)))
+            update: vec![FieldCallback::new("all", |this, service| {
+                logged(&this, format!("update {}", name_of(service.reference())))
             })],
-            unbind: vec![("all", |this, reference| {
-                logged(&this, format!("unbind {}", name_of(&reference)))
+            unbind: vec![FieldCallback::new("all", |this, service| {
+                logged(&this, format!("unbind {}", name_of(service.reference())))
             })],
             ..Callbacks::default()
         };

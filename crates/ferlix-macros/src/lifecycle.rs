@@ -5,8 +5,10 @@
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::ext::IdentExt;
+use syn::parse::Parser as _;
+use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
-use syn::{Attribute, FnArg, ImplItem, ImplItemFn, ItemImpl, ReceiverKind, Type};
+use syn::{Attribute, FnArg, ImplItem, ImplItemFn, ItemImpl, ReceiverKind, Token, Type};
 
 use crate::support::{
     Errors, attribute_tokens, bare, cfgs, core_path, located, named_type, take_attributes,
@@ -30,6 +32,7 @@ struct Callback {
     kind: Ident,
     /// The injected field that it is for; none for one of the whole component.
     field: Option<Ident>,
+    if_valid: bool,
     method: Ident,
     is_async: bool,
     arguments: Vec<Argument>,
@@ -107,6 +110,7 @@ impl Callback {
             "post_registration" | "post_unregistration" => About::Offered,
             _ => About::Field,
         };
+        let mut if_valid = false;
         let field = if about != About::Field {
             if !tokens.is_empty() {
                 errors.add(
@@ -122,7 +126,9 @@ impl Callback {
             );
             return None;
         } else {
-            Some(errors.keep(syn::parse2::<Ident>(tokens))?)
+            let (field, only) = errors.keep(field_and_condition(&kind, tokens))?;
+            if_valid = only;
+            Some(field)
         };
         let signature = &method.sig;
         if !signature.generics.params.is_empty() {
@@ -139,6 +145,7 @@ impl Callback {
             cfgs: cfgs(&method.attrs),
             kind,
             field,
+            if_valid,
             method: signature.ident.clone(),
             is_async: signature.asyncness.is_some(),
             arguments,
@@ -153,13 +160,16 @@ impl Callback {
         } = self;
         let waits = self.is_async.then(|| quote!(.await));
         let passed = arguments.iter().map(|argument| match argument {
+            Argument::Reference if self.field.is_some() => {
+                quote_spanned!(span=> about.reference())
+            }
             Argument::Context | Argument::Reference => quote_spanned!(span=> &about),
             Argument::Service(_) => quote_spanned!(span=> &service),
         });
         let service = arguments.iter().find_map(|argument| match argument {
             Argument::Service(interface) => Some(quote_spanned! {span=>
                 // The field injects this very interface (checked below), so there is always one.
-                let ::core::option::Option::Some(service) = #core::__private::typed::<#interface>(&about) else {
+                let ::core::option::Option::Some(service) = about.get::<#interface>() else {
                     return ::core::result::Result::Ok(());
                 };
             }),
@@ -189,7 +199,10 @@ impl Callback {
             }
             Some(field) => {
                 let field = field.unraw().to_string();
-                quote!(#(#cfgs)* { #callbacks.#kind.push((#field, #closure)); })
+                let if_valid = self.if_valid.then(|| quote!(.if_valid()));
+                quote!(#(#cfgs)* {
+                    #callbacks.#kind.push(#core::component::FieldCallback::<Self>::new(#field, #closure) #if_valid);
+                })
             }
         }
     }
@@ -208,6 +221,19 @@ impl Callback {
             #(#cfgs)*
             let _ = |component: &#component| #core::__private::injects::<#interface, _>(&component.#field);
         })
+    }
+}
+
+/// `field`, or `field, if_valid`.
+fn field_and_condition(kind: &Ident, tokens: TokenStream) -> syn::Result<(Ident, bool)> {
+    let wanted = format!("write #[{kind}(field)] or #[{kind}(field, if_valid)]");
+    let names = Punctuated::<Ident, Token![,]>::parse_terminated;
+    let names: Vec<Ident> = names.parse2(tokens)?.into_iter().collect();
+    match &*names {
+        [field] => Ok((field.clone(), false)),
+        [field, only] if only == "if_valid" => Ok((field.clone(), true)),
+        [_, other, ..] => Err(syn::Error::new_spanned(other, wanted)),
+        [] => Err(syn::Error::new_spanned(kind, wanted)),
     }
 }
 

@@ -18,6 +18,7 @@ use arc_swap::ArcSwap;
 use futures_util::future::BoxFuture;
 use tokio::time::Instant;
 
+use super::bound::BoundService;
 use super::inject::{DependencyKind, Inject, Slot};
 use super::injection::Injection;
 use crate::property::Value;
@@ -145,7 +146,7 @@ impl Latency {
 
 impl Member {
     /// `None` for a service that cannot be called by values.
-    fn new(service: &ServiceRef, interface: &Interface) -> Option<Self> {
+    fn new(service: &BoundService, interface: &Interface) -> Option<Self> {
         let callee = match service.caller() {
             Some(caller) => Callee::Remote(Arc::clone(caller)),
             None => {
@@ -154,7 +155,7 @@ impl Member {
             }
         };
         Some(Self {
-            service: service.clone(),
+            service: service.reference().clone(),
             callee,
             calls: AtomicU64::new(0),
             failures: AtomicU64::new(0),
@@ -354,16 +355,18 @@ struct BalancedSlot<T: ?Sized> {
 }
 
 impl<T: ?Sized + RemoteService> Slot for BalancedSlot<T> {
-    fn assign(&self, services: &[ServiceRef]) {
+    fn assign(&self, services: &mut dyn Iterator<Item = &BoundService>) {
         let before = self.members.load();
-        let member = |service: &ServiceRef| {
+        let member = |service: &BoundService| {
             // One that stays keeps its account.
-            let known = before.iter().find(|member| member.service == *service);
+            let known = before
+                .iter()
+                .find(|member| member.service == *service.reference());
             known
                 .cloned()
                 .or_else(|| Member::new(service, self.interface).map(Arc::new))
         };
-        let members: Vec<Arc<Member>> = services.iter().filter_map(member).collect();
+        let members: Vec<Arc<Member>> = services.filter_map(member).collect();
         self.members.store(Arc::new(members));
     }
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
-use super::{Component, ComponentContext, ComponentError};
+use super::{BoundService, Component, ComponentContext, ComponentError};
 use crate::framework::BoxError;
 use crate::registry::ServiceRef;
 
@@ -43,6 +43,44 @@ impl<E: Into<BoxError>> CallbackResult for Result<(), E> {
 /// The outcome of one callback.
 pub type CallbackFuture = BoxFuture<'static, Result<(), BoxError>>;
 
+/// A callback of one injected field.
+pub struct FieldCallback<C> {
+    field: &'static str,
+    if_valid: bool,
+    call: fn(Arc<C>, BoundService) -> CallbackFuture,
+}
+
+impl<C> FieldCallback<C> {
+    /// A callback of a field by its name.
+    #[must_use]
+    pub const fn new(
+        field: &'static str,
+        call: fn(Arc<C>, BoundService) -> CallbackFuture,
+    ) -> Self {
+        Self {
+            field,
+            if_valid: false,
+            call,
+        }
+    }
+
+    /// Only while the instance is VALID: not for what it is built with, nor for what goes when it goes down.
+    #[must_use]
+    pub const fn if_valid(mut self) -> Self {
+        self.if_valid = true;
+        self
+    }
+}
+
+impl<C> fmt::Debug for FieldCallback<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FieldCallback")
+            .field("field", &self.field)
+            .field("if_valid", &self.if_valid)
+            .finish_non_exhaustive()
+    }
+}
+
 /// The callbacks of a component type; `#[lifecycle]` makes them.
 pub struct Callbacks<C> {
     /// Called when every required service is bound, before the component's own services are published.
@@ -50,11 +88,11 @@ pub struct Callbacks<C> {
     /// Called after its services are withdrawn, while the injected ones can still be used.
     pub invalidate: Option<fn(Arc<C>, ComponentContext) -> CallbackFuture>,
     /// Called when a service is bound to a field.
-    pub bind: Vec<(&'static str, fn(Arc<C>, ServiceRef) -> CallbackFuture)>,
+    pub bind: Vec<FieldCallback<C>>,
     /// Called when a bound service's properties changed.
-    pub update: Vec<(&'static str, fn(Arc<C>, ServiceRef) -> CallbackFuture)>,
+    pub update: Vec<FieldCallback<C>>,
     /// Called when a service is unbound from a field.
-    pub unbind: Vec<(&'static str, fn(Arc<C>, ServiceRef) -> CallbackFuture)>,
+    pub unbind: Vec<FieldCallback<C>>,
     /// Called when a service of the component has been registered.
     pub post_registration: Option<fn(Arc<C>, ServiceRef) -> CallbackFuture>,
     /// Called when a service of the component has been unregistered.
@@ -137,9 +175,9 @@ pub(super) struct ErasedCallbacks {
         Option<Box<dyn Fn(Object, ComponentContext) -> CallbackFuture + Send + Sync>>,
     pub(super) invalidate:
         Option<Box<dyn Fn(Object, ComponentContext) -> CallbackFuture + Send + Sync>>,
-    pub(super) bind: Vec<FieldCallback>,
-    pub(super) update: Vec<FieldCallback>,
-    pub(super) unbind: Vec<FieldCallback>,
+    pub(super) bind: Vec<ErasedFieldCallback>,
+    pub(super) update: Vec<ErasedFieldCallback>,
+    pub(super) unbind: Vec<ErasedFieldCallback>,
     pub(super) post_registration: Option<ServiceCallback>,
     pub(super) post_unregistration: Option<ServiceCallback>,
 }
@@ -151,7 +189,11 @@ pub(super) type Object = Arc<dyn Any + Send + Sync>;
 pub(super) type ServiceCallback = Box<dyn Fn(Object, ServiceRef) -> CallbackFuture + Send + Sync>;
 
 /// A callback of one field.
-pub(super) type FieldCallback = (&'static str, ServiceCallback);
+pub(super) struct ErasedFieldCallback {
+    pub(super) field: &'static str,
+    pub(super) if_valid: bool,
+    pub(super) call: Box<dyn Fn(Object, BoundService) -> CallbackFuture + Send + Sync>,
+}
 
 impl ErasedCallbacks {
     pub(super) fn new<C: Component>(callbacks: Callbacks<C>) -> Self {
@@ -163,10 +205,15 @@ impl ErasedCallbacks {
                 Err(_) => wrong_object(),
             })
         }
-        fn field<C: Component>(
-            callbacks: Vec<(&'static str, fn(Arc<C>, ServiceRef) -> CallbackFuture)>,
-        ) -> Vec<FieldCallback> {
-            let erase = |(name, callback)| (name, service(callback));
+        fn field<C: Component>(callbacks: Vec<FieldCallback<C>>) -> Vec<ErasedFieldCallback> {
+            let erase = |callback: FieldCallback<C>| ErasedFieldCallback {
+                field: callback.field,
+                if_valid: callback.if_valid,
+                call: Box::new(move |object, service| match object.downcast::<C>() {
+                    Ok(component) => (callback.call)(component, service),
+                    Err(_) => wrong_object(),
+                }),
+            };
             callbacks.into_iter().map(erase).collect()
         }
         fn whole<C: Component>(

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use futures_util::future::join_all;
 
+use super::bound::BoundService;
 use super::inject::{DependencyKind, Inject, Slot};
 use super::injection::Injection;
 use crate::property::FromValue;
@@ -25,6 +26,11 @@ impl<K: FromValue + Ord + Clone + Send + Sync + 'static> MapKey for K {}
 /// The key of a service; `None` when it has none of that type.
 fn key_of<K: MapKey>(reference: &ServiceRef, key: &str) -> Option<K> {
     K::from_value(reference.property(key).unwrap_or_default()).ok()
+}
+
+/// A service with its key.
+fn entry<K: MapKey, T: ?Sized + Service>(service: &BoundService, key: &str) -> Option<(K, Arc<T>)> {
+    Some((key_of(service.reference(), key)?, service.get()?))
 }
 
 /// Several services, to all of which a call goes.
@@ -63,8 +69,8 @@ impl<T: ?Sized> Broadcast<T> {
 }
 
 impl<T: ?Sized + Service> Slot for Broadcast<T> {
-    fn assign(&self, services: &[ServiceRef]) {
-        let services = services.iter().filter_map(ServiceRef::typed_to_the_last);
+    fn assign(&self, services: &mut dyn Iterator<Item = &BoundService>) {
+        let services = services.filter_map(BoundService::get);
         self.0.store(Arc::new(services.collect()));
     }
 }
@@ -118,13 +124,15 @@ struct MapSlot<K, T: ?Sized> {
 }
 
 impl<K: MapKey, T: ?Sized + Service> Slot for MapSlot<K, T> {
-    fn assign(&self, services: &[ServiceRef]) {
-        let entry = |reference: &ServiceRef| {
-            Some((key_of(reference, self.key)?, reference.typed_to_the_last()?))
-        };
-        // The best comes first, so it is put in last.
-        let entries = services.iter().rev().filter_map(entry);
-        self.map.0.store(Arc::new(entries.collect()));
+    fn assign(&self, services: &mut dyn Iterator<Item = &BoundService>) {
+        let mut map = BTreeMap::new();
+        for service in services {
+            if let Some((key, service)) = entry(service, self.key) {
+                // The best comes first.
+                map.entry(key).or_insert(service);
+            }
+        }
+        self.map.0.store(Arc::new(map));
     }
 }
 
@@ -177,12 +185,10 @@ struct MultiMapSlot<K, T: ?Sized> {
 }
 
 impl<K: MapKey, T: ?Sized + Service> Slot for MultiMapSlot<K, T> {
-    fn assign(&self, services: &[ServiceRef]) {
+    fn assign(&self, services: &mut dyn Iterator<Item = &BoundService>) {
         let mut map: BTreeMap<K, Vec<Arc<T>>> = BTreeMap::new();
-        for reference in services {
-            if let (Some(key), Some(service)) =
-                (key_of(reference, self.key), reference.typed_to_the_last())
-            {
+        for service in services {
+            if let Some((key, service)) = entry(service, self.key) {
                 map.entry(key).or_default().push(service);
             }
         }

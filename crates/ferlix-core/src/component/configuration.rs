@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::assembly::{fail, tear_down};
 use super::injection::DeclaredFilter;
 use super::instance::Instance;
-use super::transition::{Core, evaluate, fail, tear_down};
+use super::transition::{Core, evaluate};
 use super::{ComponentError, ComponentState};
 use crate::filter::Filter;
 use crate::property::{Properties, Value, keys};

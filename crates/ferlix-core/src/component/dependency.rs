@@ -1,29 +1,35 @@
 //! [`Dependency`]: which services an injected field may have, and which it has.
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::bound::{Bound, BoundService};
+use super::candidates::Candidates;
 use super::factory::DependencyField;
 use super::instance::{Instance, Work};
 use super::{DependencyKind, Slot};
 use crate::filter::Filter;
-use crate::registry::{ListenerId, ServiceEventKind, ServiceRef, Usage};
+use crate::registry::{ListenerId, ServiceEvent, ServiceEventKind, ServiceRef};
 use crate::service::HealthSubscription;
 
 /// The state of one injected field.
 pub(super) struct Dependency {
     /// Whether it was started once.
     pub(super) started: bool,
-    listener: Option<ListenerId>,
+    /// One for each specification.
+    listeners: Box<[ListenerId]>,
     /// The filter with the properties as they are; what is wrong with it, so that no service fits.
     pub(super) filter: Result<Option<Filter>, String>,
     candidates: Candidates,
     /// What the field has, best first.
     pub(super) bound: Vec<Bound>,
+    /// What was made for a field that is to have it.
+    prepared: Vec<Bound>,
+    /// The service that could not be had last, and how often in a row that was so.
+    pub(super) refused: Option<(ServiceRef, u32)>,
     /// A bound service changed in a way that the slot should know.
     stale: bool,
     /// The grace period of this instance.
@@ -36,65 +42,16 @@ pub(super) struct Dependency {
     health: HashMap<u64, HealthSubscription>,
 }
 
-/// The services that fit, kept in order: an event costs the same whatever their number.
-#[derive(Default)]
-struct Candidates {
-    best_first: BTreeMap<(Reverse<i32>, u64), ServiceRef>,
-    /// Under which ranking each stands.
-    rankings: BTreeMap<u64, i32>,
-}
-
-impl Candidates {
-    fn insert(&mut self, reference: &ServiceRef) {
-        let (id, ranking) = (reference.id(), reference.ranking());
-        match self.rankings.insert(id, ranking) {
-            Some(before) if before == ranking => return,
-            Some(before) => {
-                self.best_first.remove(&(Reverse(before), id));
-            }
-            None => {}
-        }
-        self.best_first
-            .insert((Reverse(ranking), id), reference.clone());
-    }
-
-    fn remove(&mut self, id: u64) {
-        if let Some(ranking) = self.rankings.remove(&id) {
-            self.best_first.remove(&(Reverse(ranking), id));
-        }
-    }
-
-    fn contains(&self, id: u64) -> bool {
-        self.rankings.contains_key(&id)
-    }
-
-    fn clear(&mut self) {
-        self.best_first.clear();
-        self.rankings.clear();
-    }
-}
-
-/// A service that a field has.
-pub(super) struct Bound {
-    pub(super) reference: ServiceRef,
-    _usage: Usage,
-}
-
-impl Bound {
-    fn new(reference: ServiceRef, bundle_id: u64) -> Self {
-        let _usage = reference.hold_use(bundle_id);
-        Self { reference, _usage }
-    }
-}
-
 impl Dependency {
     pub(super) fn new(grace: Duration) -> Self {
         Self {
             started: false,
-            listener: None,
+            listeners: Box::default(),
             filter: Ok(None),
             candidates: Candidates::default(),
             bound: Vec::new(),
+            prepared: Vec::new(),
+            refused: None,
             stale: false,
             grace,
             away_until: None,
@@ -126,52 +83,41 @@ impl Dependency {
                 return;
             }
         };
-        let weak: Weak<Instance> = Arc::downgrade(instance);
         if field.kind == DependencyKind::Best {
-            let weak = Weak::clone(&weak);
+            let weak = Arc::downgrade(instance);
             self.look_again = Some(Arc::new(move || {
                 if let Some(instance) = weak.upgrade() {
                     instance.enqueue(Work::Evaluate);
                 }
             }));
         }
-        let listener = move |event: &crate::registry::ServiceEvent| {
-            let Some(instance) = weak.upgrade() else {
-                return;
-            };
-            let departure = event.departure.as_ref();
-            let waits = departure.filter(|departure| !departure.origins().contains(&instance.id));
-            let hold = waits.map(|departure| departure.hold_for(instance.id, &instance.name));
-            let modified = event.kind == ServiceEventKind::Modified;
-            instance.enqueue(Work::Service {
-                dependency: index,
-                reference: event.reference.clone(),
-                modified,
-                hold,
-            });
-        };
-        let added = instance.bundle.add_service_listener(
-            Some(field.specification),
-            filter.clone(),
-            listener,
-        );
-        match added {
-            Ok(listener) => self.listener = Some(listener),
-            Err(error) => {
-                tracing::error!(component = %instance.name, field = field.injection.field, %error, "the field cannot be injected");
+        let specifications = field.specifications();
+        let listeners = specifications.iter().enumerate().filter_map(|(nth, specification)| {
+            // A service of several of them is told of once: by the first.
+            let earlier = specifications[..nth].to_vec();
+            let listener = listener(index, earlier, instance);
+            let added =
+                instance
+                    .bundle
+                    .add_service_listener(Some(specification), filter.clone(), listener);
+            added
+                .inspect_err(|error| tracing::error!(component = %instance.name, field = field.injection.field, %error, "the field cannot be injected"))
+                .ok()
+        });
+        self.listeners = listeners.collect();
+        for specification in specifications {
+            let references = instance
+                .bundle
+                .references(Some(specification), filter.as_ref());
+            for reference in references {
+                self.refresh(field, &reference);
             }
-        }
-        for reference in instance
-            .bundle
-            .references(Some(field.specification), filter.as_ref())
-        {
-            self.refresh(field, &reference);
         }
     }
 
     /// Stops listening and forgets everything but what is bound.
     pub(super) fn stop(&mut self, instance: &Instance) {
-        if let Some(listener) = self.listener.take() {
+        for listener in std::mem::take(&mut self.listeners) {
             instance.bundle.remove_listener(listener);
         }
         self.candidates.clear();
@@ -207,7 +153,7 @@ impl Dependency {
         let kept = || {
             self.bound
                 .first()
-                .map(|bound| &bound.reference)
+                .map(Bound::reference)
                 .filter(|one| self.candidates.contains(one.id()) && one.is_registered())
         };
         match field.kind {
@@ -241,35 +187,12 @@ impl Dependency {
     }
 
     fn best(&self, field: &DependencyField) -> Option<&ServiceRef> {
-        // One that has gone while the instance was at work, and whose event still waits, must not bring it up again: a cycle
-        // would never settle.
-        let all = self.candidates.best_first.values();
-        let mut all = all.filter(|one| one.is_registered());
-        // The order first, then the first in it whose peer answers; if none does, the best of them.
-        match field.injection.order {
-            None => {
-                let first = all.next()?;
-                match first.is_healthy() {
-                    true => Some(first),
-                    false => Some(all.find(|one| one.is_healthy()).unwrap_or(first)),
-                }
-            }
-            // Of equal ones `min_by` takes the first, which is the better ranked.
-            Some(order) => all.min_by(|one, other| {
-                let ailing = (!one.is_healthy()).cmp(&!other.is_healthy());
-                ailing.then_with(|| order(one, other))
-            }),
-        }
+        self.candidates.best(field.injection.order)
     }
 
     /// Every service that fits, best first.
     pub(super) fn candidates(&self, field: &DependencyField) -> Vec<ServiceRef> {
-        let all = self.candidates.best_first.values();
-        let mut all: Vec<ServiceRef> = all.filter(|one| one.is_registered()).cloned().collect();
-        if let Some(order) = field.injection.order {
-            all.sort_by(order);
-        }
-        all
+        self.candidates.all(field.injection.order)
     }
 
     /// Whether the field has exactly these, in this order.
@@ -280,7 +203,51 @@ impl Dependency {
                 .bound
                 .iter()
                 .zip(wanted)
-                .all(|(bound, wanted)| bound.reference == *wanted)
+                .all(|(bound, wanted)| bound.reference() == wanted)
+    }
+
+    /// Has made what the field is to have and has not, where something has to be made.
+    ///
+    /// # Errors
+    /// The service that cannot be had.
+    pub(super) fn prepare(
+        &mut self,
+        field: &DependencyField,
+        wanted: &[ServiceRef],
+        bundle_id: u64,
+    ) -> Result<(), ServiceRef> {
+        let mut made = wanted
+            .iter()
+            .filter(|one| Bound::is_made(one, field))
+            .peekable();
+        if made.peek().is_none() {
+            return Ok(());
+        }
+        let there = self.bound.iter().chain(&self.prepared);
+        let there: HashSet<u64> = there.map(|bound| bound.reference().id()).collect();
+        for reference in made.filter(|one| !there.contains(&one.id())) {
+            match Bound::made(reference, bundle_id, field) {
+                Some(bound) => self.prepared.push(bound),
+                None => return Err(reference.clone()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Does without a service that could not be had, until it changes or is looked at again; says how often in a row.
+    pub(super) fn refuse(&mut self, reference: ServiceRef) -> u32 {
+        self.candidates.remove(reference.id());
+        let before = self.refused.take();
+        let attempts = before
+            .filter(|(other, _)| *other == reference)
+            .map_or(1, |(_, attempts)| attempts.saturating_add(1));
+        self.refused = Some((reference, attempts));
+        attempts
+    }
+
+    /// Hands back what was made and is not wanted now.
+    pub(super) fn drop_prepared(&mut self) {
+        self.prepared.clear();
     }
 
     /// Takes over what is wanted, in the slot too; returns what is new and what is no more.
@@ -289,29 +256,28 @@ impl Dependency {
         wanted: &[ServiceRef],
         slot: &dyn Slot,
         bundle_id: u64,
-    ) -> (Vec<ServiceRef>, Vec<Bound>) {
-        slot.assign(wanted);
+    ) -> (Vec<BoundService>, Vec<Bound>) {
         self.stale = false;
-        let before = std::mem::take(&mut self.bound);
-        if before.is_empty() {
-            let bind = |reference: &ServiceRef| Bound::new(reference.clone(), bundle_id);
-            self.bound = wanted.iter().map(bind).collect();
-            return (wanted.to_vec(), Vec::new());
-        }
-        let mut old: HashMap<u64, Bound> = before
-            .into_iter()
-            .map(|bound| (bound.reference.id(), bound))
-            .collect();
+        let mut old = by_id(std::mem::take(&mut self.bound));
+        let mut prepared = by_id(std::mem::take(&mut self.prepared));
         let mut added = Vec::new();
         for reference in wanted {
-            self.bound
-                .push(old.remove(&reference.id()).unwrap_or_else(|| {
-                    added.push(reference.clone());
-                    Bound::new(reference.clone(), bundle_id)
-                }));
+            let id = reference.id();
+            let kept = (!old.is_empty()).then(|| old.remove(&id)).flatten();
+            let bound = kept.unwrap_or_else(|| {
+                let prepared = (!prepared.is_empty()).then(|| prepared.remove(&id));
+                let prepared = prepared.flatten();
+                let bound = prepared.unwrap_or_else(|| Bound::plain(reference, bundle_id));
+                added.push(bound.service.clone());
+                bound
+            });
+            self.bound.push(bound);
         }
+        let had = |(refused, _): &(ServiceRef, u32)| wanted.contains(refused);
+        self.refused = self.refused.take().filter(|refused| !had(refused));
+        slot.assign(&mut self.bound.iter().map(|bound| &bound.service));
         let mut removed: Vec<Bound> = old.into_values().collect();
-        removed.sort_unstable_by_key(|bound| bound.reference.id());
+        removed.sort_unstable_by_key(|bound| bound.reference().id());
         (added, removed)
     }
 
@@ -321,7 +287,7 @@ impl Dependency {
         if kind != DependencyKind::Temporal {
             return None;
         }
-        if !self.candidates.best_first.is_empty() {
+        if !self.candidates.is_empty() {
             self.away_until = None;
             return None;
         }
@@ -336,5 +302,38 @@ impl Dependency {
     pub(super) fn release(&mut self) -> Vec<Bound> {
         self.away_until = None;
         std::mem::take(&mut self.bound)
+    }
+}
+
+fn by_id(bound: Vec<Bound>) -> HashMap<u64, Bound> {
+    let entry = |bound: Bound| (bound.reference().id(), bound);
+    bound.into_iter().map(entry).collect()
+}
+
+/// Queues what happened to a service, with a hold on its departure; nothing for one that has an earlier specification.
+fn listener(
+    dependency: usize,
+    earlier: Vec<&'static str>,
+    instance: &Arc<Instance>,
+) -> impl Fn(&ServiceEvent) + Send + Sync + 'static {
+    let weak: Weak<Instance> = Arc::downgrade(instance);
+    move |event: &ServiceEvent| {
+        let mut specifications = event.reference.specifications().iter();
+        if !earlier.is_empty() && specifications.any(|name| earlier.contains(&&**name)) {
+            return;
+        }
+        let Some(instance) = weak.upgrade() else {
+            return;
+        };
+        let departure = event.departure.as_ref();
+        let waits = departure.filter(|departure| !departure.origins().contains(&instance.id));
+        let hold = waits.map(|departure| departure.hold_for(instance.id, &instance.name));
+        let modified = event.kind == ServiceEventKind::Modified;
+        instance.enqueue(Work::Service {
+            dependency,
+            reference: event.reference.clone(),
+            modified,
+            hold,
+        });
     }
 }

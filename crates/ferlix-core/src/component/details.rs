@@ -48,6 +48,11 @@ pub(super) fn instance(instance: &Instance) -> InstanceDetails {
             problem: None,
         })
         .collect();
+    for (index, reference) in &seen.refusals {
+        if let Some(dependency) = dependencies.get_mut(*index) {
+            dependency.problem = Some(format!("{reference} cannot be had"));
+        }
+    }
     for (index, filter) in &seen.filters {
         let Some(dependency) = dependencies.get_mut(*index) else {
             continue;
@@ -89,5 +94,6 @@ fn requirement(field: &DependencyField) -> RequirementDetails {
             .iter()
             .map(|also| also.specification)
             .collect(),
+        or: injection.or.iter().map(|or| or.specification).collect(),
     }
 }

@@ -5,13 +5,14 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::callback::{ErasedCallbacks, Object};
+use super::injection::fits;
 use super::{
-    Callbacks, ComponentError, Condition, Configured, DependencyKind, Fields, Inject, Injection,
-    RetryPolicy, Slot, condition,
+    BoundService, Callbacks, ComponentError, Condition, Configured, DependencyKind, Fields, Inject,
+    Injection, RetryPolicy, Slot, condition,
 };
 use crate::filter::Filter;
 use crate::property::{Properties, Value};
-use crate::registry::{ServiceObject, ServiceRef};
+use crate::registry::{ServiceFactory, ServiceObject, ServiceRef, ServiceScope};
 use crate::service::Service;
 
 /// A component type: implemented by `#[component]`, or by hand.
@@ -83,13 +84,30 @@ pub(super) struct DependencyField {
     pub(super) select: fn(Vec<ServiceRef>, &Injection) -> Vec<ServiceRef>,
     /// Whether the service is registered as the very trait of the field.
     typed: fn(&ServiceRef) -> bool,
+    /// Whether what is bound is the very trait of the field.
+    pub(super) holds: fn(&BoundService) -> bool,
 }
 
 impl DependencyField {
     /// Whether the service is of every type that is asked for.
     pub(super) fn accepts(&self, reference: &ServiceRef) -> bool {
-        let also = &self.injection.also;
-        (self.typed)(reference) && also.iter().all(|also| (also.accepts)(reference))
+        let Injection { also, or, .. } = &self.injection;
+        let one = (self.typed)(reference) || or.iter().any(|or| (or.accepts)(reference));
+        one && also.iter().all(|also| (also.accepts)(reference))
+    }
+
+    /// The specifications of which a service has at least one: the field's own first.
+    pub(super) fn specifications(&self) -> Vec<&'static str> {
+        let or = self.injection.or.iter().map(|or| or.specification);
+        std::iter::once(self.specification).chain(or).collect()
+    }
+
+    /// Whether a service has one of the specifications.
+    pub(super) fn concerns(&self, reference: &ServiceRef) -> bool {
+        let or = &self.injection.or;
+        reference.specifications().iter().any(|name| {
+            **name == *self.specification || or.iter().any(|or| **name == *or.specification)
+        })
     }
 }
 
@@ -181,6 +199,12 @@ impl ComponentFactory {
         if is_map && injection.key.is_empty() {
             self.problem = Some(format!("the field {field} is a map and needs a key"));
         }
+        let own = TypeId::of::<F::Interface>();
+        if injection.or.iter().any(|or| or.target != own) {
+            self.problem = Some(format!(
+                "another specification for the field {field} is not seen as its type"
+            ));
+        }
         self.dependencies.push(DependencyField {
             injection,
             specification: F::Interface::interface().name,
@@ -188,7 +212,8 @@ impl ComponentFactory {
             kind: F::KIND,
             slot: F::slot,
             select: F::select,
-            typed: |reference| reference.typed::<F::Interface>().is_some(),
+            typed: fits::<F::Interface>,
+            holds: |service| service.get::<F::Interface>().is_some(),
         });
         self
     }
@@ -221,6 +246,37 @@ impl ComponentFactory {
             None => self.services.push(vec![provided]),
         }
         self
+    }
+
+    /// An interface whose object the component makes for those who use it, as a [`ServiceFactory`]: one for each bundle or
+    /// one for each use. It is a service of its own.
+    pub fn provides_scoped<C: Component + ServiceFactory<T>, T: ?Sized + Service>(
+        mut self,
+        scope: ServiceScope,
+    ) -> Self {
+        if scope == ServiceScope::Singleton {
+            let name = T::interface().name;
+            self.problem = Some(format!(
+                "{name} has one object for all: it is provided without a factory"
+            ));
+        }
+        let provided = ProvidedInterface {
+            specification: T::interface().name,
+            interface: interface_of::<T>(),
+            add: Box::new(move |object, _| {
+                let factory = object.downcast::<C>().ok()?;
+                Some(match scope {
+                    ServiceScope::Prototype => ServiceObject::prototype::<T>(factory),
+                    _ => ServiceObject::bundle_scoped::<T>(factory),
+                })
+            }),
+        };
+        self = self.next_service();
+        match self.services.last_mut() {
+            Some(service) => service.push(provided),
+            None => self.services.push(vec![provided]),
+        }
+        self.next_service()
     }
 
     /// What is provided next is another service: a registration of its own.
@@ -268,8 +324,10 @@ impl ComponentFactory {
     pub(crate) fn interfaces(&self) -> Vec<(&'static str, TypeId, &'static str)> {
         let injected = self.dependencies.iter().flat_map(|field| {
             let also = field.injection.also.iter();
+            let or = field.injection.or.iter();
             std::iter::once((field.specification, field.interface))
                 .chain(also.map(|also| (also.specification, also.interface)))
+                .chain(or.map(|or| (or.specification, or.interface)))
         });
         let provided = self
             .provided()

@@ -9,9 +9,9 @@ use std::sync::{Arc, OnceLock};
 
 use arc_swap::{ArcSwap, ArcSwapOption, Guard};
 
+use super::bound::BoundService;
 use super::inject::{DependencyKind, Inject, Slot};
 use super::injection::Injection;
-use crate::registry::ServiceRef;
 use crate::service::Service;
 
 /// The best ranked service: required, and followed in place while the instance lives on.
@@ -45,12 +45,9 @@ impl<T: ?Sized> Deref for BestGuard<T> {
 struct BestSlot<T: ?Sized>(OnceLock<Arc<ArcSwap<Arc<T>>>>);
 
 impl<T: ?Sized + Service> Slot for BestSlot<T> {
-    fn assign(&self, services: &[ServiceRef]) {
+    fn assign(&self, services: &mut dyn Iterator<Item = &BoundService>) {
         // With none left the last one stays until the object is dropped, as OSGi's invalidate expects.
-        let Some(service) = services
-            .first()
-            .and_then(ServiceRef::typed_to_the_last::<T>)
-        else {
+        let Some(service) = services.next().and_then(BoundService::get::<T>) else {
             return;
         };
         let service = Arc::new(service);
@@ -91,11 +88,11 @@ impl<T: ?Sized> Opt<T> {
 }
 
 impl<T: ?Sized + Service> Slot for Opt<T> {
-    fn assign(&self, services: &[ServiceRef]) {
+    fn assign(&self, services: &mut dyn Iterator<Item = &BoundService>) {
         self.0.store(
             services
-                .first()
-                .and_then(ServiceRef::typed_to_the_last::<T>)
+                .next()
+                .and_then(BoundService::get::<T>)
                 .map(Arc::new),
         );
     }
@@ -139,13 +136,9 @@ impl<T: ?Sized> Many<T> {
 }
 
 impl<T: ?Sized + Service> Slot for Many<T> {
-    fn assign(&self, services: &[ServiceRef]) {
-        self.0.store(Arc::new(
-            services
-                .iter()
-                .filter_map(ServiceRef::typed_to_the_last)
-                .collect(),
-        ));
+    fn assign(&self, services: &mut dyn Iterator<Item = &BoundService>) {
+        self.0
+            .store(Arc::new(services.filter_map(BoundService::get).collect()));
     }
 }
 

@@ -57,6 +57,8 @@ pub struct RequirementDetails {
     pub key: &'static str,
     /// The specifications that a service must have besides.
     pub also: Vec<&'static str>,
+    /// The specifications that a service may have in place of the first.
+    pub or: Vec<&'static str>,
 }
 
 /// One instance, in a line.
@@ -107,7 +109,8 @@ pub struct DependencyDetails {
     pub bindings: Vec<ServiceRef>,
     /// Whether these are enough.
     pub satisfied: bool,
-    /// Why no service can fit, if that is so: its filter names a property that is not set, or does not parse.
+    /// Why a service that is there is not taken, or none can fit: its filter names a property that is not set, or does not
+    /// parse; its factory failed.
     pub problem: Option<String>,
 }
 
@@ -138,11 +141,17 @@ impl InstanceDetails {
     pub fn waits_for(&self) -> Vec<String> {
         let unmet = self.dependencies.iter().filter(|one| !one.satisfied);
         let text = |one: &DependencyDetails| {
-            let specification = one.requirement.specification;
+            let RequirementDetails {
+                specification, or, ..
+            } = &one.requirement;
+            let any: Vec<&str> = std::iter::once(*specification)
+                .chain(or.iter().copied())
+                .collect();
+            let specification = any.join(" or ");
             match (&one.problem, &one.requirement.filter) {
                 (Some(problem), _) => format!("{specification}: {problem}"),
                 (None, Some(filter)) => format!("{specification} {filter}"),
-                (None, None) => specification.to_owned(),
+                (None, None) => specification,
             }
         };
         unmet.map(text).collect()

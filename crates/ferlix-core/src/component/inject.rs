@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::sync::{Arc, OnceLock};
 
-use super::Injection;
+use super::{BoundService, Injection};
 use crate::registry::ServiceRef;
 use crate::service::Service;
 
@@ -45,7 +45,7 @@ impl DependencyKind {
 /// Holds what is injected into one field; the component model assigns, the field reads.
 pub trait Slot: Any + Send + Sync {
     /// Takes over these services, best first.
-    fn assign(&self, services: &[ServiceRef]);
+    fn assign(&self, services: &mut dyn Iterator<Item = &BoundService>);
 }
 
 /// The type of an injected field.
@@ -77,8 +77,8 @@ pub trait Inject: Sized + Send + Sync + 'static {
 struct Fixed<T: ?Sized>(OnceLock<Arc<T>>);
 
 impl<T: ?Sized + Service> Slot for Fixed<T> {
-    fn assign(&self, services: &[ServiceRef]) {
-        if let Some(service) = services.first().and_then(ServiceRef::typed_to_the_last) {
+    fn assign(&self, services: &mut dyn Iterator<Item = &BoundService>) {
+        if let Some(service) = services.next().and_then(BoundService::get) {
             let _ = self.0.set(service);
         }
     }

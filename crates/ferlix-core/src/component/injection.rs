@@ -7,12 +7,13 @@
 use std::any::TypeId;
 use std::cmp::Ordering;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Balance, DependencyKind};
+use super::{Balance, BoundService, DependencyKind};
 use crate::filter::{Filter, FilterError, escape};
 use crate::property::{Properties, Value};
-use crate::registry::ServiceRef;
+use crate::registry::{ServiceObject, ServiceRef, ServiceScope};
 use crate::service::Service;
 
 /// How long a [`Temporal`](super::Temporal) field waits for a service to come back, unless it says otherwise.
@@ -41,6 +42,7 @@ pub struct Injection {
     pub(super) order: Option<ServiceOrder>,
     pub(super) grace: Duration,
     pub(super) also: Vec<Also>,
+    pub(super) or: Vec<Or>,
     /// The filter that does not parse.
     pub(super) problem: Option<FilterError>,
 }
@@ -51,6 +53,26 @@ pub(super) struct Also {
     pub(super) specification: &'static str,
     pub(super) interface: (TypeId, &'static str),
     pub(super) accepts: fn(&ServiceRef) -> bool,
+}
+
+/// A specification that a service may have in place of that of the field.
+#[derive(Clone)]
+pub(super) struct Or {
+    pub(super) specification: &'static str,
+    pub(super) interface: (TypeId, &'static str),
+    /// The interface of the field.
+    pub(super) target: TypeId,
+    pub(super) accepts: fn(&ServiceRef) -> bool,
+    /// The service as the interface of the field; `None` when it is not of this specification.
+    pub(super) view: Arc<dyn Fn(&BoundService) -> Option<ServiceObject> + Send + Sync>,
+}
+
+/// Whether a service, or each object that is made of it, is a `dyn Trait`.
+pub(super) fn fits<T: ?Sized + Service>(reference: &ServiceRef) -> bool {
+    match reference.scope() {
+        ServiceScope::Singleton => reference.typed::<T>().is_some(),
+        _ => reference.provides::<T>(),
+    }
 }
 
 impl Injection {
@@ -65,6 +87,7 @@ impl Injection {
             order: None,
             grace: GRACE,
             also: Vec::new(),
+            or: Vec::new(),
             problem: None,
         }
     }
@@ -131,7 +154,23 @@ impl Injection {
         self.also.push(Also {
             specification: T::interface().name,
             interface: (TypeId::of::<T>(), std::any::type_name::<T>()),
-            accepts: |reference| reference.typed::<T>().is_some(),
+            accepts: fits::<T>,
+        });
+        self
+    }
+
+    /// Services that are registered as `U` too, though not as the field's own interface `T`: `view` shows them as a `T`, once
+    /// for as long as the field has the service. Where `T` is a supertrait of `U` it is `|service| service`.
+    pub fn or<T: ?Sized + Service, U: ?Sized + Service>(
+        mut self,
+        view: fn(Arc<U>) -> Arc<T>,
+    ) -> Self {
+        self.or.push(Or {
+            specification: U::interface().name,
+            interface: (TypeId::of::<U>(), std::any::type_name::<U>()),
+            target: TypeId::of::<T>(),
+            accepts: fits::<U>,
+            view: Arc::new(move |service| service.get().map(view).map(ServiceObject::new)),
         });
         self
     }

@@ -117,6 +117,8 @@ pub(super) struct Seen {
     pub(super) registrations: Vec<ServiceRegistration>,
     /// For each dependency, what it has and whether that is enough.
     pub(super) bindings: Vec<(Vec<ServiceRef>, bool)>,
+    /// The services that could not be had, by dependency.
+    pub(super) refusals: Vec<(usize, ServiceRef)>,
     /// The filters in force, where they are not the declared ones.
     pub(super) filters: Vec<(usize, Result<Option<Filter>, String>)>,
 }

@@ -10,8 +10,11 @@
 //! invalidate, unbind…, drop. The first poll of a transition runs on the thread that caused it; a task is made only when
 //! it yields. Deliberately absent: any lock held while a callback runs, and handlers that bundles could add.
 
+mod assembly;
 mod balanced;
+mod bound;
 mod callback;
+mod candidates;
 mod collection;
 mod condition;
 mod configuration;
@@ -36,7 +39,8 @@ mod temporal;
 mod transition;
 
 pub use balanced::{Balance, Balanced, Load};
-pub use callback::{CallbackFuture, CallbackResult, Callbacks, Lifecycle};
+pub use bound::BoundService;
+pub use callback::{CallbackFuture, CallbackResult, Callbacks, FieldCallback, Lifecycle};
 pub use collection::{Broadcast, Map, MapKey, MultiMap};
 pub use condition::{CONDITION_ID, Condition};
 pub use configuration::{REQUIRES_FILTERS, TEMPORAL_TIMEOUTS};

@@ -9,9 +9,9 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::ComponentError;
+use super::bound::BoundService;
 use super::inject::{DependencyKind, Inject, Slot};
 use super::injection::Injection;
-use crate::registry::ServiceRef;
 use crate::service::{CallError, Service};
 
 /// A required service that may be away for a while: when it goes, the instance lives on for a grace period (10 s unless the
@@ -94,8 +94,8 @@ struct TemporalSlot<T: ?Sized> {
 }
 
 impl<T: ?Sized + Service> Slot for TemporalSlot<T> {
-    fn assign(&self, services: &[ServiceRef]) {
-        let service = services.first().and_then(ServiceRef::typed_to_the_last);
+    fn assign(&self, services: &mut dyn Iterator<Item = &BoundService>) {
+        let service = services.next().and_then(BoundService::get);
         self.state.send_replace(match service {
             Some(service) => State::Present(service),
             None => State::Away(Instant::now() + self.grace),

@@ -1,23 +1,21 @@
-//! The transitions of one instance: bind, validate, publish, and the way back.
+//! The driver of one instance: takes its work one piece after the other, and decides where the instance should be.
 //!
-//! Everything here runs in the driver of the instance, one piece of work after the other. `configuration.rs` has what
-//! properties and filters do, `publication.rs` what becomes of the services.
+//! `assembly.rs` builds the object, rebinds it and takes it down; `configuration.rs` has what properties and filters do,
+//! `publication.rs` what becomes of the services.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use super::callback::{self, FieldCallback, Object, panic_text};
+use tokio::time::Instant;
+
+use super::assembly::{build, call_field, fail, rebind, tear_down};
+use super::callback::Object;
 use super::configuration::{configure, reconfigure, refilter};
-use super::dependency::{Bound, Dependency};
+use super::dependency::Dependency;
 use super::factory::ComponentFactory;
 use super::fields::Follower;
 use super::instance::{Instance, Work};
-use super::publication::{publish, withdraw};
-use super::{
-    ComponentContext, ComponentError, ComponentEventKind, ComponentState, DependencyKind, Fields,
-    Slot, Switch,
-};
-use crate::property::Properties;
+use super::publication::publish;
+use super::{ComponentEventKind, ComponentState, DependencyKind, Slot, Switch};
 use crate::registry::{ORIGINS, ServiceRef, ServiceRegistration, origins};
 
 /// What the driver of an instance works on.
@@ -27,16 +25,16 @@ pub(super) struct Core {
     pub(super) started: bool,
     pub(super) killed: bool,
     /// Failures in a row.
-    failures: u32,
+    pub(super) failures: u32,
     /// What the last failure was, to say each once.
-    last_failure: Option<String>,
+    pub(super) last_failure: Option<String>,
 }
 
 /// The object and what hangs on it.
 pub(super) struct Built {
     pub(super) object: Object,
     /// In the order of the fields.
-    slots: Vec<Box<dyn Slot>>,
+    pub(super) slots: Vec<Box<dyn Slot>>,
     pub(super) followers: Vec<(&'static str, Follower)>,
     pub(super) switches: Vec<Switch>,
     /// In the order of the factory's services.
@@ -175,32 +173,26 @@ async fn service_changed(
     modified: bool,
 ) {
     let field = &instance.factory.dependencies[index];
-    let was_bound = core.dependencies[index]
-        .bound
-        .iter()
-        .any(|bound| bound.reference == *reference);
+    let bound = |core: &Core| {
+        let mut all = core.dependencies[index].bound.iter();
+        let found = all.find(|bound| bound.reference() == reference);
+        found.map(|bound| bound.service.clone())
+    };
+    let was_bound = bound(core).is_some();
     // Every field that may want it looks at once: built between the looks, the object would get what is gone already.
     for (dependency, field) in core
         .dependencies
         .iter_mut()
         .zip(&instance.factory.dependencies)
     {
-        if reference
-            .specifications()
-            .iter()
-            .any(|name| &**name == field.specification)
-        {
+        if field.concerns(reference) {
             dependency.refresh(field, reference);
         }
     }
     evaluate(instance, core).await;
-    let is_bound = core.dependencies[index]
-        .bound
-        .iter()
-        .any(|bound| bound.reference == *reference);
     if modified
         && was_bound
-        && is_bound
+        && let Some(service) = bound(core)
         && let Some(built) = &core.built
         && let Err(cause) = call_field(
             instance,
@@ -208,7 +200,7 @@ async fn service_changed(
             &instance.factory.callbacks.update,
             field.injection.field,
             "update",
-            reference,
+            &service,
         )
         .await
     {
@@ -216,13 +208,17 @@ async fn service_changed(
     }
 }
 
-/// Looks at the instance again when a grace period has ended; a task that only waits.
-fn evaluate_at(instance: &Arc<Instance>, until: tokio::time::Instant) {
+/// Queues work later; a task that only waits.
+pub(super) fn enqueue_at(
+    instance: &Arc<Instance>,
+    at: Instant,
+    work: impl FnOnce() -> Work + Send + 'static,
+) {
     let weak = Arc::downgrade(instance);
     tokio::spawn(async move {
-        tokio::time::sleep_until(until).await;
+        tokio::time::sleep_until(at).await;
         if let Some(instance) = weak.upgrade() {
-            instance.enqueue(Work::Evaluate);
+            instance.enqueue(work());
         }
     });
 }
@@ -233,7 +229,7 @@ pub(super) async fn evaluate(instance: &Arc<Instance>, core: &mut Core) {
         let fields = &instance.factory.dependencies;
         for (dependency, field) in core.dependencies.iter_mut().zip(fields) {
             if let Some(until) = dependency.watch_absence(field.kind) {
-                evaluate_at(instance, until);
+                enqueue_at(instance, until, || Work::Evaluate);
             }
         }
         let wanted: Option<Vec<Vec<ServiceRef>>> = core
@@ -242,173 +238,71 @@ pub(super) async fn evaluate(instance: &Arc<Instance>, core: &mut Core) {
             .zip(fields)
             .map(|(dependency, field)| dependency.wanted(field))
             .collect();
-        match (wanted, core.built.is_some()) {
-            (None, false) => {
+        let Some(wanted) = wanted else {
+            for dependency in &mut core.dependencies {
+                dependency.drop_prepared();
+            }
+            if core.built.is_none() {
                 show_bindings(instance, core);
                 return;
             }
-            (None, true) => {
-                let lost = first_unmet(instance, core);
-                tracing::debug!(component = %instance.name, field = lost, "a required service is missing");
-                tear_down(instance, core).await;
-            }
-            (Some(wanted), false) => {
-                if let Err(cause) = build(instance, core, &wanted).await {
-                    fail(instance, core, cause).await;
-                }
-                return;
-            }
-            (Some(wanted), true) => {
-                let fixed_changed = core.dependencies.iter().zip(fields).zip(&wanted).any(
-                    |((dependency, field), wanted)| {
-                        field.kind == DependencyKind::Fixed && !dependency.has(wanted)
-                    },
-                );
-                if fixed_changed {
-                    tear_down(instance, core).await;
-                    continue;
-                }
-                if let Err(cause) = rebind(instance, core, &wanted).await {
-                    fail(instance, core, cause).await;
-                }
-                return;
-            }
-        }
-    }
-}
-
-/// Build, bind…, validate, publish.
-async fn build(
-    instance: &Arc<Instance>,
-    core: &mut Core,
-    wanted: &[Vec<ServiceRef>],
-) -> Result<(), ComponentError> {
-    let factory = &instance.factory;
-    let bundle_id = instance.bundle.bundle().id();
-    let switches = factory.switches.iter();
-    let mut fields = Fields {
-        instance: Arc::clone(instance),
-        slots: Vec::with_capacity(factory.dependencies.len()),
-        switches: switches
-            .map(|field| Switch::new(instance, field.on))
-            .collect(),
-        properties: Arc::clone(&instance.seen().configured),
-        followers: Vec::new(),
-    };
-    for ((dependency, field), wanted) in core
-        .dependencies
-        .iter_mut()
-        .zip(&factory.dependencies)
-        .zip(wanted)
-    {
-        let slot = dependency.slot(field);
-        dependency.rebind(wanted, slot.as_ref(), bundle_id);
-        fields.slots.push(slot);
-    }
-    let object =
-        catch_unwind(AssertUnwindSafe(|| (factory.build)(&mut fields))).map_err(|panic| {
-            ComponentError::Panic {
-                callback: "build",
-                message: panic_text(panic.as_ref()),
-            }
-        })??;
-    core.built = Some(Built {
-        object: Arc::clone(&object),
-        slots: fields.slots,
-        followers: fields.followers,
-        switches: fields.switches,
-        registrations: vec![None; factory.services.len()],
-    });
-    {
-        let mut seen = instance.seen();
-        seen.state = ComponentState::Validating;
-        seen.bindings = wanted
-            .iter()
-            .map(|services| (services.clone(), true))
-            .collect();
-    }
-    for (field, services) in factory.dependencies.iter().zip(wanted) {
-        for reference in services {
-            call_field(
-                instance,
-                &object,
-                &factory.callbacks.bind,
-                field.injection.field,
-                "bind",
-                reference,
-            )
-            .await?;
-        }
-    }
-    if let Some(validate) = &factory.callbacks.validate {
-        let context = ComponentContext {
-            instance: Arc::clone(instance),
+            let lost = first_unmet(instance, core);
+            tracing::debug!(component = %instance.name, field = lost, "a required service is missing");
+            tear_down(instance, core).await;
+            continue;
         };
-        callback::run("validate", instance.shared.callback_timeout, || {
-            validate(Arc::clone(&object), context)
-        })
-        .await?;
-    }
-    core.failures = 0;
-    core.last_failure = None;
-    {
-        let mut seen = instance.seen();
-        seen.state = ComponentState::Valid;
-        seen.cause = None;
-    }
-    tracing::debug!(component = %instance.name, "VALID");
-    publish(instance, core).await?;
-    instance.fire(ComponentEventKind::Validated);
-    Ok(())
-}
-
-/// Takes over what the fields that follow in place should have.
-async fn rebind(
-    instance: &Arc<Instance>,
-    core: &mut Core,
-    wanted: &[Vec<ServiceRef>],
-) -> Result<(), ComponentError> {
-    let factory = &instance.factory;
-    let bundle_id = instance.bundle.bundle().id();
-    let Some(built) = &core.built else {
-        return Ok(());
-    };
-    for (((dependency, field), wanted), slot) in core
-        .dependencies
-        .iter_mut()
-        .zip(&factory.dependencies)
-        .zip(wanted)
-        .zip(&built.slots)
-    {
-        if dependency.has(wanted) {
+        if !prepare(instance, core, &wanted) {
             continue;
         }
-        let (added, removed) = dependency.rebind(wanted, slot.as_ref(), bundle_id);
-        for Bound { reference, .. } in &removed {
-            call_field(
-                instance,
-                &built.object,
-                &factory.callbacks.unbind,
-                field.injection.field,
-                "unbind",
-                reference,
-            )
-            .await?;
+        let up = if core.built.is_none() {
+            build(instance, core, &wanted).await
+        } else if fixed_changed(instance, core, &wanted) {
+            tear_down(instance, core).await;
+            continue;
+        } else {
+            rebind(instance, core, &wanted).await
+        };
+        if let Err(cause) = up {
+            fail(instance, core, cause).await;
         }
-        for reference in &added {
-            call_field(
-                instance,
-                &built.object,
-                &factory.callbacks.bind,
-                field.injection.field,
-                "bind",
-                reference,
-            )
-            .await?;
-        }
+        return;
     }
-    show_bindings(instance, core);
-    Ok(())
+}
+
+/// Whether a field that cannot be rebound is to have another service.
+fn fixed_changed(instance: &Instance, core: &Core, wanted: &[Vec<ServiceRef>]) -> bool {
+    let fields = core.dependencies.iter().zip(&instance.factory.dependencies);
+    fields.zip(wanted).any(|((dependency, field), wanted)| {
+        field.kind == DependencyKind::Fixed && !dependency.has(wanted)
+    })
+}
+
+/// Has made for the fields what is made for its users. False when a service cannot be had: then the field does without it,
+/// and it is looked at again when it changes, or after the pause of the retry policy.
+fn prepare(instance: &Arc<Instance>, core: &mut Core, wanted: &[Vec<ServiceRef>]) -> bool {
+    let bundle_id = instance.bundle.bundle().id();
+    let fields = core
+        .dependencies
+        .iter_mut()
+        .zip(&instance.factory.dependencies);
+    for (index, ((dependency, field), wanted)) in fields.zip(wanted).enumerate() {
+        let Err(reference) = dependency.prepare(field, wanted, bundle_id) else {
+            continue;
+        };
+        let attempts = dependency.refuse(reference.clone());
+        let pause = instance.factory.retry.pause(&instance.name, attempts);
+        if let Some(pause) = pause.filter(|_| reference.is_registered()) {
+            let work = move || Work::Service {
+                dependency: index,
+                reference,
+                modified: false,
+                hold: None,
+            };
+            enqueue_at(instance, Instant::now() + pause, work);
+        }
+        return false;
+    }
+    true
 }
 
 /// The field that cannot be satisfied, for the log.
@@ -419,118 +313,17 @@ fn first_unmet(instance: &Instance, core: &Core) -> &'static str {
 }
 
 /// Lets others see what the fields have, and what they lack.
-fn show_bindings(instance: &Instance, core: &Core) {
+pub(super) fn show_bindings(instance: &Instance, core: &Core) {
     let fields = core.dependencies.iter().zip(&instance.factory.dependencies);
     let bindings = fields.map(|(dependency, field)| match dependency.wanted(field) {
         Some(services) => (services, true),
         None => (dependency.candidates(field), false),
     });
     let bindings = bindings.collect();
-    instance.seen().bindings = bindings;
-}
-
-/// Unpublish, invalidate, unbind…, drop. What fails here is logged: the instance goes down all the same.
-pub(super) async fn tear_down(instance: &Arc<Instance>, core: &mut Core) {
-    let factory = &instance.factory;
-    let Some(mut built) = core.built.take() else {
-        return;
-    };
-    for index in (0..built.registrations.len()).rev() {
-        withdraw(instance, &mut built, index).await;
-    }
-    instance.seen().state = ComponentState::Invalid;
-    let report = |result: Result<(), ComponentError>| {
-        if let Err(error) = result {
-            tracing::error!(component = %instance.name, error = &error as &dyn std::error::Error, "a callback failed while the component went down");
-        }
-    };
-    if let Some(invalidate) = &factory.callbacks.invalidate {
-        let context = ComponentContext {
-            instance: Arc::clone(instance),
-        };
-        let call = || invalidate(Arc::clone(&built.object), context);
-        report(callback::run("invalidate", instance.shared.callback_timeout, call).await);
-    }
-    instance.fire(ComponentEventKind::Invalidated);
-    for (dependency, field) in core.dependencies.iter_mut().zip(&factory.dependencies) {
-        for Bound { reference, .. } in dependency.release() {
-            report(
-                call_field(
-                    instance,
-                    &built.object,
-                    &factory.callbacks.unbind,
-                    field.injection.field,
-                    "unbind",
-                    &reference,
-                )
-                .await,
-            );
-        }
-    }
-    if !core.killed {
-        configure(instance);
-        refilter(instance, core);
-        show_bindings(instance, core);
-    }
-    tracing::debug!(component = %instance.name, "INVALID");
-    let Built { object, .. } = built;
-    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(object))) {
-        report(Err(ComponentError::Panic {
-            callback: "drop",
-            message: panic_text(panic.as_ref()),
-        }));
-    }
-}
-
-/// Marks the instance ERRONEOUS with its cause and sees to the next attempt.
-pub(super) async fn fail(instance: &Arc<Instance>, core: &mut Core, cause: ComponentError) {
-    tear_down(instance, core).await;
-    for dependency in &mut core.dependencies {
-        dependency.release();
-    }
-    core.failures += 1;
-    let pause = instance.factory.retry.pause(&instance.name, core.failures);
-    let error = crate::error_chain(&cause);
-    let repeated = core.last_failure.as_ref() == Some(&error);
-    match pause {
-        // Said once: the next attempts may go on for hours.
-        Some(_) if repeated => {
-            tracing::debug!(component = %instance.name, ?pause, "still ERRONEOUS: {error}");
-        }
-        Some(_) => {
-            tracing::error!(component = %instance.name, "ERRONEOUS: {error} (it is tried again by itself)");
-        }
-        None => tracing::error!(component = %instance.name, "ERRONEOUS: {error}"),
-    }
-    core.last_failure = Some(error);
-    {
-        let mut seen = instance.seen();
-        seen.state = ComponentState::Erroneous;
-        seen.cause = Some(Arc::new(cause));
-    }
-    if let Some(pause) = pause {
-        let weak = Arc::downgrade(instance);
-        tokio::spawn(async move {
-            tokio::time::sleep(pause).await;
-            if let Some(instance) = weak.upgrade() {
-                instance.enqueue(Work::Retry(Properties::new(), None));
-            }
-        });
-    }
-}
-
-/// Calls the callbacks of one field.
-async fn call_field(
-    instance: &Instance,
-    object: &Object,
-    callbacks: &[FieldCallback],
-    field: &str,
-    name: &'static str,
-    reference: &ServiceRef,
-) -> Result<(), ComponentError> {
-    for (_, callback) in callbacks.iter().filter(|(of, _)| *of == field) {
-        let call = || callback(Arc::clone(object), reference.clone());
-        callback::run(name, instance.shared.callback_timeout, call).await?;
-    }
-    Ok(())
+    let refusals = core.dependencies.iter().enumerate();
+    let refusals = refusals.filter_map(|(index, one)| Some((index, one.refused.clone()?.0)));
+    let refusals = refusals.collect();
+    let mut seen = instance.seen();
+    seen.bindings = bindings;
+    seen.refusals = refusals;
 }

@@ -25,6 +25,11 @@ macro_rules! filter {
             ::std::sync::LazyLock::new(|| $crate::filter::checked_literal($text));
         $crate::filter::Filter::clone(&FILTER)
     }};
+    ($($other:tt)*) => {
+        ::core::compile_error!(
+            "write the filter as a string literal: filter!(\"(key=value)\"); `Filter::parse` takes a text of run time"
+        )
+    };
 }
 
 /// Fails to compile, with the column, when the text is no filter.

@@ -46,8 +46,9 @@ impl fmt::Display for ServiceScope {
 /// bundle that ask for a bundle's object for the first time at once may both have one made; one of the two is handed to
 /// [`unget`](Self::unget) at once, and both threads get the other.
 ///
-/// Such a service is looked up through a [`BundleContext`](crate::framework::BundleContext). The fields of a component
-/// take services that have one object for all.
+/// Such a service is looked up through a [`BundleContext`](crate::framework::BundleContext), or injected into the fields of a
+/// component: a field has the object of the component's bundle, or one of its own, and hands it back when it lets go. A
+/// component offers such a service by `provides(dyn T, scope = "bundle")`, and is its factory.
 ///
 /// ```
 /// # use std::sync::Arc;

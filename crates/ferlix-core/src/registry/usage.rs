@@ -337,6 +337,11 @@ impl Usage {
         self.object().typed()
     }
 
+    /// The object that was made for this use; `None` when it has everybody's.
+    pub(crate) fn made(&self) -> Option<Arc<ServiceObject>> {
+        self.object.clone()
+    }
+
     fn object(&self) -> &ServiceObject {
         self.object.as_deref().unwrap_or(&self.reference.0.object)
     }

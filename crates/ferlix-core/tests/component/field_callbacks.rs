@@ -68,7 +68,65 @@ impl Listener {
     }
 }
 
-bundle!(LISTENER = "test.listener", components = [Listener]);
+/// Is told of services only while it is valid.
+#[component(factory = "calm-factory")]
+struct Calm {
+    #[inject]
+    journal: Arc<dyn Journal>,
+    #[inject(filter = "(main=true)")]
+    _main: Arc<dyn Echo>,
+    #[inject(filter = "(!(main=*))")]
+    others: Many<dyn Echo>,
+}
+
+#[lifecycle]
+impl Calm {
+    #[validate]
+    fn start(&self) {
+        let count = self.others.len();
+        self.journal.write(format!("validate with {count}"));
+    }
+
+    #[bind(others, if_valid)]
+    fn came(&self, echo: &Arc<dyn Echo>) {
+        self.journal.write(format!("bind {}", echo.name()));
+    }
+
+    #[update(others, if_valid)]
+    fn changed(&self, echo: &Arc<dyn Echo>) {
+        self.journal.write(format!("update {}", echo.name()));
+    }
+
+    #[unbind(others, if_valid)]
+    fn went(&self, echo: &Arc<dyn Echo>, reference: &ServiceRef) {
+        let there = reference.is_registered();
+        self.journal
+            .write(format!("unbind {} {there}", echo.name()));
+    }
+}
+
+bundle!(LISTENER = "test.listener", components = [Listener, Calm]);
+
+#[tokio::test]
+async fn callbacks_may_be_for_a_valid_component_only() {
+    let stage = Stage::new(&[&LISTENER]).await;
+    let red = || Properties::from([("colour", "red")]);
+    stage.make("calm-factory", "c", Properties::new()).await;
+    let first = stage.echo("a", Properties::new());
+    first.set_properties(&red()).unwrap();
+    first.unregister().await.unwrap();
+    let early = stage.echo("b", Properties::new());
+    assert!(stage.lines().is_empty(), "it is not valid yet");
+    let main = stage.echo("m", Properties::from([("main", true)]));
+    assert_eq!(stage.lines(), ["validate with 1"]);
+    let late = stage.echo("c", Properties::new());
+    early.set_properties(&red()).unwrap();
+    late.unregister().await.unwrap();
+    assert_eq!(stage.lines(), ["bind c", "update b", "unbind c false"]);
+    main.unregister().await.unwrap();
+    early.unregister().await.unwrap();
+    assert!(stage.lines().is_empty(), "it is not valid any more");
+}
 
 #[tokio::test]
 async fn callbacks_of_fields_come_in_order_and_before_validation() {

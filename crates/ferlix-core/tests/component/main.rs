@@ -18,6 +18,7 @@ mod requires_map;
 mod requires_multi_spec;
 mod requires_varfilter;
 mod scale;
+mod scopes;
 mod support;
 mod temporal;
 mod validate_component;

@@ -102,6 +102,13 @@ impl Stage {
         self.state(name) == ComponentState::Valid
     }
 
+    /// The number of a bundle.
+    pub(crate) fn bundle(&self, name: &str) -> u64 {
+        let bundles = self.framework.bundles();
+        let mut named = bundles.iter().filter(|one| one.symbolic_name() == name);
+        named.next().unwrap().id()
+    }
+
     /// How many services of a specification there are.
     pub(crate) fn count(&self, specification: &str) -> usize {
         let context = self.framework.context();

@@ -86,4 +86,17 @@ struct Kinds {
     secret: String,
 }
 
+#[component(
+    factory = "scopes",
+    provides(dyn Log, scope = "prototype", dyn Other),
+    provides(dyn Third, scope = "request"),
+    provides(dyn Fourth, when = "asked"),
+)]
+struct Scopes {
+    #[inject(or = "x")]
+    log: Arc<dyn Log>,
+    #[inject(or(dyn Other =))]
+    other: Arc<dyn Log>,
+}
+
 fn main() {}

@@ -48,6 +48,26 @@ struct Twice;
 #[service_impl]
 impl Log for Twice {}
 
+#[service("other")]
+trait Other: Send + Sync {}
+
+fn wrong(other: Arc<dyn Other>) -> Arc<dyn Other> {
+    other
+}
+
+#[component(factory = "or")]
+struct Or {
+    #[inject(or(dyn Other))]
+    no_supertrait: Arc<dyn Log>,
+    #[inject(or(dyn Other = wrong))]
+    wrong_view: Arc<dyn Log>,
+    #[inject(or(dyn std::fmt::Debug))]
+    no_service: Arc<dyn Log>,
+}
+
+#[component(factory = "scoped", provides(dyn Log, scope = "bundle"))]
+struct NoFactory;
+
 #[component(factory = "not-shared")]
 struct NotShared {
     cell: std::cell::Cell<u8>,

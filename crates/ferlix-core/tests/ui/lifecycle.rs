@@ -31,6 +31,10 @@ impl Callbacks {
     fn no_field(&self) {}
     #[bind(logs, logs)]
     fn two_fields(&self) {}
+    #[bind(logs, if_valid, if_valid)]
+    fn twice_valid(&self) {}
+    #[validate(if_valid)]
+    fn valid(&self) {}
     #[update(logs)]
     fn changes(&mut self) {}
     #[update(logs)]

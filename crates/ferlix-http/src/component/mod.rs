@@ -11,7 +11,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, OnceLock};
 
 use ferlix_core::component::{
-    Callbacks, Component, ComponentContext, ComponentError, ComponentFactory, Fields, Many,
+    Callbacks, Component, ComponentContext, ComponentError, ComponentFactory, FieldCallback,
+    Fields, Many,
 };
 use ferlix_core::framework::{BundleContext, BundleDefinition};
 use ferlix_core::property::{Properties, Value};
@@ -81,16 +82,17 @@ impl Component for HttpServer {
                     Ok(())
                 })
             }),
-            bind: vec![("servlets", |this, reference| {
-                this.servlets.add(reference, this.board.get());
+            bind: vec![FieldCallback::new("servlets", |this, servlet| {
+                this.servlets
+                    .add(servlet.reference().clone(), this.board.get());
                 Box::pin(async { Ok(()) })
             })],
-            update: vec![("servlets", |this, _| {
+            update: vec![FieldCallback::new("servlets", |this, _| {
                 this.servlets.update(this.board.get());
                 Box::pin(async { Ok(()) })
             })],
-            unbind: vec![("servlets", |this, reference| {
-                this.servlets.remove(&reference, this.board.get());
+            unbind: vec![FieldCallback::new("servlets", |this, servlet| {
+                this.servlets.remove(servlet.reference(), this.board.get());
                 Box::pin(async { Ok(()) })
             })],
             ..Callbacks::default()

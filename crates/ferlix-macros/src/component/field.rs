@@ -46,6 +46,8 @@ struct Injection {
     grace: Option<LitStr>,
     balance: Option<LitStr>,
     also: Vec<Type>,
+    /// Each with the function that makes it the field's interface, where it is not a supertrait.
+    or: Vec<(Type, Option<Expr>)>,
 }
 
 /// The attributes of fields.
@@ -95,7 +97,7 @@ impl Field {
         let (name, ty) = (self.name(), &self.ty);
         match &self.source {
             Source::Injected(injection) => {
-                let steps = injection.steps(core);
+                let steps = injection.steps(core, ty);
                 let core = support::located(core, self.span());
                 let injection =
                     quote_spanned!(self.span()=> #core::component::Injection::new(#name) #steps);
@@ -227,10 +229,24 @@ impl Injection {
                     .extend(Punctuated::<Type, Token![,]>::parse_terminated(&content)?);
                 Ok(())
             }
+            "or" => {
+                let content;
+                parenthesized!(content in input);
+                let other = |input: ParseStream<'_>| {
+                    let interface = input.parse::<Type>()?;
+                    let view = input.peek(Token![=]).then(|| assigned(input)).transpose()?;
+                    Ok((interface, view))
+                };
+                self.or
+                    .extend(Punctuated::<_, Token![,]>::parse_terminated_with(
+                        &content, other,
+                    )?);
+                Ok(())
+            }
             _ => Err(syn::Error::new_spanned(
                 key,
                 format!(
-                    "there is no option `{key}`: there are `filter`, `min`, `key`, `order`, `grace`, `balance` and `also`"
+                    "there is no option `{key}`: there are `filter`, `min`, `key`, `order`, `grace`, `balance`, `also` and `or`"
                 ),
             )),
         }
@@ -282,7 +298,7 @@ impl Injection {
     }
 
     /// The steps that say all this.
-    fn steps(&self, core: &TokenStream) -> TokenStream {
+    fn steps(&self, core: &TokenStream, ty: &Type) -> TokenStream {
         let span = Span::mixed_site();
         let filter = self.filter.iter().map(|text| quote!(.filter(#text)));
         let minimum = self.minimum.iter().map(|count| quote!(.minimum(#count)));
@@ -304,8 +320,23 @@ impl Injection {
             let span = span.located_at(interface.span());
             quote_spanned!(span=> .also::<#interface>())
         });
+        let or = self.or.iter().map(|(interface, view)| {
+            let span = span.located_at(view.as_ref().map_or(interface.span(), Spanned::span));
+            let core = support::located(core, span);
+            let own = quote_spanned!(span=> <#ty as #core::component::Inject>::Interface);
+            let view = match view {
+                Some(view) => quote!(#view),
+                None => quote_spanned!(span=> |service| service),
+            };
+            quote_spanned!(span=> .or::<#own, #interface>(#view))
+        });
         let steps = filter.chain(minimum).chain(key).chain(order);
-        steps.chain(grace).chain(balance).chain(also).collect()
+        steps
+            .chain(grace)
+            .chain(balance)
+            .chain(also)
+            .chain(or)
+            .collect()
     }
 }
 

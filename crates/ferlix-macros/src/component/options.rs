@@ -2,7 +2,7 @@
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
-use syn::parse::ParseStream;
+use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
 use syn::{Expr, LitStr, Token, Type, parenthesized};
@@ -10,18 +10,65 @@ use syn::{Expr, LitStr, Token, Type, parenthesized};
 use super::chained;
 use crate::support::{self, Errors, Name, assigned, bare, named_type, set, written};
 
-/// `factory = "…", instance = "…", singleton, provides(dyn A), property("k" = v), conditions("c"), retry = "off"`.
+/// `factory = "…", instance = "…", singleton, provides(dyn A, scope = "bundle"), property("k" = v), conditions("c"), retry = "off"`.
 #[derive(Default)]
 pub(super) struct Options {
     pub(super) factory: Option<Name>,
     instances: Vec<Name>,
     singleton: bool,
     /// What each `provides` names: one service each.
-    services: Vec<Vec<Type>>,
+    services: Vec<Offered>,
     pub(super) properties: Vec<(Name, Expr)>,
     conditions: Vec<Name>,
     /// The value of `RetryPolicy`, as what follows its name.
     retry: Option<TokenStream>,
+}
+
+/// What stands in one `provides(…)`.
+#[derive(Default)]
+struct Offered {
+    interfaces: Vec<Type>,
+    /// The variant of `ServiceScope`, where the object is made for its users.
+    scope: Option<Ident>,
+}
+
+/// One part of it.
+enum Part {
+    Interface(Box<Type>),
+    Option(Ident, LitStr),
+}
+
+impl Parse for Part {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        if input.peek(syn::Ident) && input.peek2(Token![=]) {
+            return Ok(Self::Option(input.parse()?, assigned(input)?));
+        }
+        input.parse().map(Box::new).map(Self::Interface)
+    }
+}
+
+impl Offered {
+    fn read_option(&mut self, key: &Ident, text: &LitStr, errors: &mut Errors) {
+        if key != "scope" {
+            errors.add(key, format!("there is no option `{key}`: there is `scope`"));
+            return;
+        }
+        let variant = match text.value().as_str() {
+            "bundle" => "Bundle",
+            "prototype" => "Prototype",
+            _ => {
+                errors.add(
+                    text,
+                    "write \"bundle\" (an object for each bundle) or \"prototype\" (one for each use); without it there is one for all",
+                );
+                return;
+            }
+        };
+        if self.scope.is_some() {
+            errors.add(text, "`scope` is given twice");
+        }
+        self.scope = Some(Ident::new(variant, text.span()));
+    }
 }
 
 impl Options {
@@ -94,8 +141,15 @@ impl Options {
     fn read_provides(&mut self, input: ParseStream<'_>, errors: &mut Errors) -> syn::Result<()> {
         let content;
         parenthesized!(content in input);
-        let mut service: Vec<Type> = Vec::new();
-        for interface in Punctuated::<Type, Token![,]>::parse_terminated(&content)? {
+        let mut service = Offered::default();
+        for part in Punctuated::<Part, Token![,]>::parse_terminated(&content)? {
+            let interface = match part {
+                Part::Interface(interface) => *interface,
+                Part::Option(key, text) => {
+                    service.read_option(&key, &text, errors);
+                    continue;
+                }
+            };
             if !matches!(bare(&interface), Type::TraitObject(object) if object.dyn_token.is_some())
             {
                 let name = match named_type(&interface) {
@@ -110,14 +164,22 @@ impl Options {
             }
             let text = interface.to_token_stream().to_string();
             let same = |other: &Type| other.to_token_stream().to_string() == text;
-            if self.provides().chain(&service).any(same) {
+            if self.provides().chain(&service.interfaces).any(same) {
                 errors.add(
                     &interface,
                     format!("`{}` is provided twice", written(&interface)),
                 );
                 continue;
             }
-            service.push(interface);
+            service.interfaces.push(interface);
+        }
+        if service.scope.is_some()
+            && let Some(second) = service.interfaces.get(1)
+        {
+            errors.add(
+                second,
+                "a service that is made for its users has one interface: write another `provides(…)`",
+            );
         }
         self.services.push(service);
         Ok(())
@@ -125,7 +187,7 @@ impl Options {
 
     /// Every interface that is provided.
     pub(super) fn provides(&self) -> impl Iterator<Item = &Type> {
-        self.services.iter().flatten()
+        self.services.iter().flat_map(|service| &service.interfaces)
     }
 
     /// The steps of the factory's builder.
@@ -136,9 +198,18 @@ impl Options {
             .iter()
             .map(|(key, value)| quote!(.property(#key, #value)));
         let provides = self.services.iter().flat_map(|service| {
-            let interfaces = service.iter().map(|interface| {
+            let interfaces = service.interfaces.iter().map(|interface| {
                 let span = Span::mixed_site().located_at(interface.span());
-                quote_spanned!(span=> .provides::<Self, #interface>(|component| component))
+                match &service.scope {
+                    None => {
+                        quote_spanned!(span=> .provides::<Self, #interface>(|component| component))
+                    }
+                    Some(scope) => {
+                        let core = support::located(core, span);
+                        let scope = quote_spanned!(span=> #core::registry::ServiceScope::#scope);
+                        quote_spanned!(span=> .provides_scoped::<Self, #interface>(#scope))
+                    }
+                }
             });
             std::iter::once(quote!(.next_service())).chain(interfaces)
         });

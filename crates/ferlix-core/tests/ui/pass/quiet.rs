@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use ferlix_core::component::{Best, ComponentContext, Many};
-use ferlix_core::framework::BundleActivator;
-use ferlix_core::registry::ServiceRef;
+use ferlix_core::framework::{BoxError, BundleActivator};
+use ferlix_core::registry::{ServiceFactory, ServiceRef};
 use ferlix_core::service::CallError;
 use ferlix_core::{RemoteError, Structure, bundle, component, lifecycle, remote_service, service, service_impl};
 
@@ -70,6 +70,26 @@ pub trait Local: Send + Sync {
     fn call(&self);
 }
 
+/// More than a plan.
+#[service("detailed")]
+pub trait Detailed: Plan + Send + Sync {}
+
+fn planned(local: Arc<dyn Local>) -> Arc<dyn Plan> {
+    local.call();
+    Arc::new(Unit)
+}
+
+/// Makes what it offers.
+#[component(factory = "maker-factory", provides(dyn Local, scope = "bundle"))]
+#[derive(Debug)]
+pub struct Maker;
+
+impl ServiceFactory<dyn Local> for Maker {
+    fn get(&self, _bundle_id: u64, _reference: &ServiceRef) -> Result<Arc<dyn Local>, BoxError> {
+        Ok(Arc::new(Unit))
+    }
+}
+
 #[component(factory = "unit-factory", instance = NAME, instance = "two", provides(dyn Local, dyn Plan), property(NAME = "x", "b" = ["c", "d"]))]
 #[derive(Debug, Default)]
 struct Unit;
@@ -99,7 +119,7 @@ impl Plan for Unit {
 pub struct Public {
     #[inject]
     local: Best<dyn Local>,
-    #[inject(filter = "(a=b)")]
+    #[inject(filter = "(a=b)", or(dyn Detailed, dyn Local = planned))]
     plans: Many<dyn Plan>,
     #[property(NAME, default = -1.5)]
     number: f64,
@@ -126,7 +146,7 @@ impl Public {
         let _ = (plan, reference);
     }
 
-    #[unbind(plans)]
+    #[unbind(plans, if_valid)]
     fn left(&self) {}
 
     #[cfg(any())]
@@ -144,7 +164,7 @@ struct Activator;
 
 impl BundleActivator for Activator {}
 
-bundle!(pub BUNDLE = NAME, components = [Unit, Public], activator = Activator);
+bundle!(pub BUNDLE = NAME, components = [Unit, Public, Maker], activator = Activator);
 
 bundle!(
     /// Documented.
@@ -153,6 +173,6 @@ bundle!(
 );
 
 fn main() {
-    assert_eq!((BUNDLE.components.len(), EMPTY.components.len()), (2, 0));
+    assert_eq!((BUNDLE.components.len(), EMPTY.components.len()), (3, 0));
     assert!(BUNDLE.activator.is_some() && EMPTY.activator.is_none());
 }
