@@ -14,11 +14,13 @@ use ferlix_examples::hello::Hello;
 use ferlix_tests::Program;
 
 use crate::error::Error;
-use crate::{cores, frameworks, http_floor};
+use crate::{cores, directory, frameworks, http_floor};
 
 /// What a child serves.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub(crate) enum Role {
+    /// A framework that discovers what is in an etcd, and says what memory that takes; needs an etcd.
+    Directory,
     /// The embedded etcd.
     Etcd,
     /// A framework that exports the greeting service; needs an etcd.
@@ -76,6 +78,11 @@ pub(crate) fn serve(role: Role, etcd: Option<SocketAddr>) -> Result<(), Error> {
     });
     cores::runtime()?.block_on(async {
         match role {
+            Role::Directory => {
+                let etcd = etcd.ok_or_else(|| Error::Answer("a directory needs --etcd".into()))?;
+                directory::weigh(etcd).await?;
+                future::pending().await
+            }
             Role::Etcd => {
                 let etcd = EmbeddedEtcd::bind((Ipv4Addr::LOCALHOST, 0).into()).await?;
                 announce(etcd.local_addr());

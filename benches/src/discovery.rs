@@ -2,7 +2,7 @@
 //! being validated with its proxy in another, beside a bare put of an endpoint description and a bare watch.
 //!
 //! On a real etcd of its own, of the first version found, whose write to disk is most of the time; and on the
-//! embedded one, which writes nothing.
+//! embedded one, which writes nothing. Once with everything, etcd too, on one core, and once as the system likes.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -15,6 +15,7 @@ use ferlix_tests::etcd::Kind;
 use ferlix_tests::{EtcdServer, peers};
 
 use crate::child::{Role, Server};
+use crate::cores::Cores;
 use crate::error::Error;
 use crate::etcd_floor::PutAndWatch;
 use crate::frameworks::{self, Consumer, Greeter};
@@ -30,19 +31,26 @@ const VALUE: usize = 1300;
 
 /// Measures and prints a table for each etcd.
 pub(crate) fn run() -> Result<(), Error> {
+    for cores in [Cores::One, Cores::Free] {
+        cores.run(|| measure_each(cores))?;
+    }
+    Ok(())
+}
+
+fn measure_each(cores: Cores) -> Result<(), Error> {
     if peers::are_set_up() {
         let binary = peers::etcd_binaries().swap_remove(0);
         let etcd = EtcdServer::start(Kind::Real(binary));
         let address = (Ipv4Addr::LOCALHOST, etcd.port()).into();
-        measure(address, etcd.version())?;
+        measure(address, etcd.version(), cores)?;
     } else {
         table::skipped("discovery through a real etcd");
     }
     let etcd = Server::start(Role::Etcd)?;
-    measure(etcd.address, "(embedded)")
+    measure(etcd.address, "(embedded)", cores)
 }
 
-fn measure(etcd: SocketAddr, version: &str) -> Result<(), Error> {
+fn measure(etcd: SocketAddr, version: &str, cores: Cores) -> Result<(), Error> {
     let runtime = cores::runtime()?;
     let value = Bytes::from(vec![b'x'; VALUE]);
     let (floors, ours) = runtime.block_on(async {
@@ -89,7 +97,7 @@ fn measure(etcd: SocketAddr, version: &str) -> Result<(), Error> {
         ]
     };
     table::print(
-        &format!("Discovery through etcd {version}"),
+        &format!("Discovery through etcd {version}, {}", cores.words()),
         &["", "p50 ms", "of floor", "p99 ms"],
         &[
             row(

@@ -30,6 +30,15 @@ pub(crate) enum Error {
     /// HTTP failed in the pooled client.
     #[error("HTTP: {0}")]
     Pool(#[from] hyper_util::client::legacy::Error),
+    /// A discovery refused a record.
+    #[error("a record: {0}")]
+    Record(#[from] ferlix::discovery_etcd::Error),
+    /// What should be JSON is none.
+    #[error("JSON: {0}")]
+    Json(#[from] serde_json::Error),
+    /// The etcd client failed.
+    #[error("etcd: {0}")]
+    EtcdClient(#[from] ferlix_etcd::Error),
     /// The system refused something.
     #[error(transparent)]
     Io(#[from] io::Error),

@@ -66,6 +66,40 @@ struct KeyValue {
     value: Bytes,
 }
 
+#[derive(Clone, PartialEq, prost::Message)]
+struct RangeRequest {
+    #[prost(bytes = "bytes", tag = "1")]
+    key: Bytes,
+    #[prost(bytes = "bytes", tag = "2")]
+    range_end: Bytes,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct RangeResponse {
+    #[prost(message, repeated, tag = "2")]
+    entries: Vec<KeyValue>,
+}
+
+/// Connects, reads everything below a top key in one answer, and parses each value as JSON. Returns how many there were.
+pub(crate) async fn read_and_parse(port: u16, top_key: &str) -> Result<usize, Error> {
+    let endpoint = Endpoint::from_shared(format!("http://127.0.0.1:{port}"))?.tcp_nodelay(true);
+    let mut client = Grpc::new(endpoint.connect().await?).max_decoding_message_size(usize::MAX);
+    client.ready().await?;
+    let request = RangeRequest {
+        key: Bytes::from(format!("{top_key}/")),
+        range_end: Bytes::from(format!("{top_key}0")),
+    };
+    let path = PathAndQuery::from_static("/etcdserverpb.KV/Range");
+    let codec = ProstCodec::<_, RangeResponse>::default();
+    let answer = client.unary(Request::new(request), path, codec).await?;
+    let mut count = 0;
+    for entry in &answer.get_ref().entries {
+        let record: serde_json::Value = serde_json::from_slice(&entry.value)?;
+        count += usize::from(record.get("properties").is_some());
+    }
+    Ok(count)
+}
+
 /// A connection that puts, and another with a running watch, as two processes would have.
 #[derive(Debug)]
 pub(crate) struct PutAndWatch {

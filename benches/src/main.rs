@@ -9,6 +9,7 @@
 mod child;
 mod core;
 mod cores;
+mod directory;
 mod discovery;
 mod error;
 mod etcd_floor;
@@ -50,6 +51,8 @@ enum Benchmark {
     Xmlrpc,
     /// The time from a service's export to a component's having its proxy elsewhere
     Discovery,
+    /// What it takes to know 10,000 endpoints
+    Directory,
     /// The resident memory of idle processes
     Memory,
     /// The time after a restart of etcd until all is advertised and known again
@@ -79,6 +82,7 @@ fn measure(names: &[Benchmark]) -> Result<(), Error> {
             match benchmark {
                 Benchmark::Xmlrpc => xmlrpc::run()?,
                 Benchmark::Discovery => discovery::run()?,
+                Benchmark::Directory => directory::run()?,
                 Benchmark::Memory => memory::run()?,
                 Benchmark::Recovery => recovery::run()?,
                 Benchmark::Core => core::run()?,

@@ -5,11 +5,11 @@
 //! configurations are left alone.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, Metadata};
-use std::io::{self, Read, Write};
+use std::fs::{self, File};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
 
+use ferlix_core::file::{FileStamp, read_text};
 use ferlix_core::property::Properties;
 
 use crate::{ConfigError, codec, pid};
@@ -20,21 +20,10 @@ const ENDING: &str = ".toml";
 const LARGEST: u64 = 1 << 20;
 /// How many files a folder may hold.
 const MOST: usize = 10_000;
-/// A file that changed this shortly ago may change again without another time stamp: it is read again.
-const GRAIN: Duration = Duration::from_millis(100);
 
 /// Where the files are.
 #[derive(Debug)]
 pub(crate) struct Folder(PathBuf);
-
-/// By what a changed file is told from an unchanged one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Stamp {
-    modified: SystemTime,
-    length: u64,
-    /// On Unix, the number of the file and when its entry changed.
-    identity: (u64, i64, i64),
-}
 
 /// The files as they are now.
 #[derive(Debug)]
@@ -42,34 +31,7 @@ pub(crate) struct Scan {
     /// The PIDs that have a file.
     pub(crate) present: Vec<String>,
     /// The files that are not as they were, each with a stamp if that can be trusted.
-    pub(crate) changed: Vec<(String, Option<Stamp>, Result<Properties, ConfigError>)>,
-}
-
-impl Stamp {
-    /// `None` for a file that changed so shortly ago that its stamp cannot be trusted.
-    fn of(metadata: &Metadata) -> Option<Self> {
-        let modified = metadata.modified().ok()?;
-        // A time in the future is no reason to read a file for ever.
-        let recent = SystemTime::now()
-            .duration_since(modified)
-            .is_ok_and(|age| age < GRAIN);
-        (!recent).then(|| Self {
-            modified,
-            length: metadata.len(),
-            identity: identity(metadata),
-        })
-    }
-}
-
-#[cfg(unix)]
-fn identity(metadata: &Metadata) -> (u64, i64, i64) {
-    use std::os::unix::fs::MetadataExt;
-    (metadata.ino(), metadata.ctime(), metadata.ctime_nsec())
-}
-
-#[cfg(not(unix))]
-fn identity(_: &Metadata) -> (u64, i64, i64) {
-    (0, 0, 0)
+    pub(crate) changed: Vec<(String, Option<FileStamp>, Result<Properties, ConfigError>)>,
 }
 
 impl Folder {
@@ -87,7 +49,7 @@ impl Folder {
     }
 
     /// Looks at all files and reads those whose stamp is not the known one.
-    pub(crate) fn scan(&self, known: &BTreeMap<String, Stamp>) -> Result<Scan, ConfigError> {
+    pub(crate) fn scan(&self, known: &BTreeMap<String, FileStamp>) -> Result<Scan, ConfigError> {
         let mut scan = Scan {
             present: Vec::new(),
             changed: Vec::new(),
@@ -119,7 +81,7 @@ impl Folder {
                 return Err(failed("read", &self.0, error));
             }
             scan.present.push(pid.to_owned());
-            let stamp = Stamp::of(&metadata);
+            let stamp = FileStamp::of(&metadata);
             if stamp.is_none() || stamp.as_ref() != known.get(pid) {
                 scan.changed.push((pid.to_owned(), stamp, read(&path)));
             }
@@ -141,7 +103,7 @@ impl Folder {
     }
 
     /// Stores a text, whole or not at all; the permissions of a file that was there stay.
-    pub(crate) fn store(&self, pid: &str, text: &str) -> Result<Option<Stamp>, ConfigError> {
+    pub(crate) fn store(&self, pid: &str, text: &str) -> Result<Option<FileStamp>, ConfigError> {
         let path = self.file(pid)?;
         fs::create_dir_all(&self.0).map_err(|error| failed("make the folder", &self.0, error))?;
         // The dot keeps it from being taken for a configuration.
@@ -155,7 +117,7 @@ impl Folder {
             return Err(failed("write", &path, error));
         }
         self.sync();
-        Ok(fs::metadata(&path).ok().as_ref().and_then(Stamp::of))
+        Ok(fs::metadata(&path).ok().as_ref().and_then(FileStamp::of))
     }
 
     /// Deletes a file; one that is not there is deleted already.
@@ -190,17 +152,7 @@ fn write_aside(aside: &Path, text: &str, path: &Path) -> io::Result<()> {
 }
 
 fn read(path: &Path) -> Result<Properties, ConfigError> {
-    let mut text = String::new();
-    File::open(path)
-        .and_then(|file| file.take(LARGEST + 1).read_to_string(&mut text))
-        .map_err(|error| failed("read", path, error))?;
-    if text.len() as u64 > LARGEST {
-        return Err(failed(
-            "read",
-            path,
-            io::Error::other("it is larger than 1 MiB"),
-        ));
-    }
+    let text = read_text(path, LARGEST).map_err(|error| failed("read", path, error))?;
     codec::parse(&text).map_err(|fault| ConfigError::Syntax {
         path: path.to_owned(),
         line: fault.line,
@@ -219,6 +171,8 @@ fn failed(action: &'static str, path: &Path, source: io::Error) -> ConfigError {
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, SystemTime};
+
     use super::*;
 
     fn folder() -> (tempfile::TempDir, Folder) {

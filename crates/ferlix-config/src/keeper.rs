@@ -7,12 +7,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::Arc;
 
+use ferlix_core::file::FileStamp;
 use ferlix_core::property::Properties;
 use tokio::sync::{Mutex, MutexGuard};
 
 use crate::admin::properties::{FACTORY_PID, SERVICE_PID};
 use crate::apply::Applier;
-use crate::folder::{Folder, Stamp};
+use crate::folder::Folder;
 use crate::table::Table;
 use crate::{ConfigError, Configuration, codec};
 
@@ -28,14 +29,14 @@ pub(crate) struct Keeper {
 #[derive(Debug, Default)]
 struct Files {
     present: BTreeSet<String>,
-    stamps: BTreeMap<String, Stamp>,
+    stamps: BTreeMap<String, FileStamp>,
     /// What was said of bad files, to say it once.
     problems: BTreeMap<String, String>,
     folder_problem: Option<String>,
 }
 
 impl Files {
-    fn note(&mut self, pid: &str, stamp: Option<Stamp>) {
+    fn note(&mut self, pid: &str, stamp: Option<FileStamp>) {
         self.present.insert(pid.to_owned());
         match stamp {
             Some(stamp) => self.stamps.insert(pid.to_owned(), stamp),

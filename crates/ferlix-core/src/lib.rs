@@ -6,9 +6,10 @@
 //! - [`mod@component`]: factories, instances and the injected handles;
 //! - [`mod@service`]: what makes a trait a service, local or remote;
 //! - [`mod@filter`]: LDAP filters; [`property`]: values and property maps;
-//! - [`command`]: the trait of shell commands and what they print with.
+//! - [`command`]: the trait of shell commands and what they print with;
+//! - [`file`]: what those share who look at files again and again.
 //!
-//! Deliberately absent: anything that opens a socket or a file. No lock is held while user code runs.
+//! Deliberately absent: anything that opens a socket, or a file by itself. No lock is held while user code runs.
 
 // The macros' output names this crate by its name, here too.
 #[allow(unused_extern_crates, reason = "only the output of macros uses it")]
@@ -17,6 +18,7 @@ extern crate self as ferlix_core;
 pub mod command;
 pub mod component;
 mod error;
+pub mod file;
 pub mod filter;
 pub mod framework;
 mod macro_support;

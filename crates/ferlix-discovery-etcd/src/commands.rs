@@ -1,23 +1,20 @@
-//! The shell commands of the bundle: `etcd` shows the sessions, `discovered` what they see.
+//! The shell command `etcd` of the bundle: what there is to say of the sessions, in full.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use ferlix_core::command::{
-    Arguments, Command, CommandError, CommandProvider, CommandResult, Completion, Session,
-    printable, table,
+    Arguments, Command, CommandError, CommandProvider, CommandResult, Session, printable,
 };
-use ferlix_core::filter::Filter;
 use ferlix_core::framework::{BoxError, BundleActivator, BundleContext};
-use ferlix_core::property::{Properties, Value};
-use ferlix_etcd::SessionStatus;
-use ferlix_remote::endpoint::names;
+use ferlix_core::property::Properties;
+use ferlix_etcd::{SessionState, SessionStatus};
 
-use crate::provider::Discovery;
+use crate::status::{DiscoveryStatus, EtcdStatus};
 
-/// Registers the commands while the bundle runs.
+/// Registers the command while the bundle runs.
 #[derive(Default)]
 pub(crate) struct Activator;
 
@@ -26,18 +23,10 @@ impl BundleActivator for Activator {
     async fn start(&self, context: &BundleContext) -> Result<(), BoxError> {
         let commands: Arc<dyn CommandProvider> = Arc::new(Commands {
             context: context.clone(),
-            commands: vec![
-                Command::new(
-                    "etcd",
-                    "Shows the etcd sessions of the discovery: state, lease, counts",
-                ),
-                Command::new(
-                    "discovered",
-                    "Lists the endpoints that were discovered in etcd: all, or those with these properties",
-                )
-                .optional("filter", Completion::None)
-                .keywords("property"),
-            ],
+            commands: vec![Command::new(
+                "etcd",
+                "Shows the etcd sessions of the discovery: state, lease, counts, what was skipped or refused and why",
+            )],
         });
         context.register(commands, Properties::new())?;
         Ok(())
@@ -59,10 +48,9 @@ impl CommandProvider for Commands {
         &self.commands
     }
 
-    async fn run(&self, command: &str, arguments: &Arguments, session: &Session) -> CommandResult {
+    async fn run(&self, command: &str, _: &Arguments, session: &Session) -> CommandResult {
         match command {
             "etcd" => self.etcd(session),
-            "discovered" => self.discovered(&filters(arguments)?, session),
             _ => Err(CommandError::Arguments(format!("no command {command}"))),
         }
     }
@@ -70,11 +58,16 @@ impl CommandProvider for Commands {
 
 impl Commands {
     fn etcd(&self, session: &Session) -> CommandResult {
-        let providers = self.context.services::<dyn Discovery>(None);
+        let providers = self.context.services::<dyn EtcdStatus>(None);
         for provider in &providers {
             session.line(provider.name());
-            for (name, value) in describe(&***provider) {
-                session.line(format_args!("    {name:<10} : {}", printable(&value)));
+            match provider.status() {
+                None => session.line("    State      : not running"),
+                Some(status) => {
+                    for (name, value) in describe(&status) {
+                        session.line(format_args!("    {name:<10} : {}", printable(&value)));
+                    }
+                }
             }
         }
         if providers.is_empty() {
@@ -82,130 +75,84 @@ impl Commands {
         }
         Ok(None)
     }
-
-    fn discovered(&self, filters: &[Filter], session: &Session) -> CommandResult {
-        let imported = self.imported();
-        let mut rows = Vec::new();
-        for provider in &self.context.services::<dyn Discovery>(None) {
-            for known in provider.known() {
-                let endpoint = &known.endpoint;
-                if !filters.iter().all(|filter| endpoint.matches(filter)) {
-                    continue;
-                }
-                let state = if known.held { "held" } else { "present" };
-                rows.push(vec![
-                    endpoint.id().to_owned(),
-                    endpoint.interfaces().join(" "),
-                    endpoint.container_id().to_owned(),
-                    known.session,
-                    state.to_owned(),
-                    if imported.contains(endpoint.id()) {
-                        "yes"
-                    } else {
-                        "no"
-                    }
-                    .to_owned(),
-                ]);
-            }
-        }
-        let count = i64::try_from(rows.len()).unwrap_or(i64::MAX);
-        let headings = [
-            "Endpoint",
-            "Interfaces",
-            "Container",
-            "Session",
-            "State",
-            "Imported",
-        ];
-        session.write(&table("", &headings, rows));
-        Ok(Some(Value::from(count)))
-    }
-
-    /// The endpoints behind the imported services of this framework.
-    fn imported(&self) -> BTreeSet<String> {
-        let services = self.context.references(None, None);
-        services
-            .iter()
-            .filter(|service| service.is_imported())
-            .filter_map(|service| {
-                let properties = service.properties();
-                properties.text(names::ENDPOINT_ID).map(str::to_owned)
-            })
-            .collect()
-    }
 }
 
-/// The filters that an endpoint must match: LDAP filters, and `property=value` as short for one. The shell takes an
-/// unquoted filter for a `name=value` word, so those are put together again.
-fn filters(arguments: &Arguments) -> Result<Vec<Filter>, CommandError> {
-    let words = arguments.words.iter().cloned();
-    let pairs = arguments.keywords.iter().map(|(key, value)| {
-        if key == "filter" && value.starts_with('(') {
-            value.clone()
-        } else if key.starts_with('(') {
-            format!("{key}={value}")
-        } else {
-            format!("({key}={value})")
-        }
-    });
-    words
-        .chain(pairs)
-        .map(|text| Filter::parse(&text))
-        .collect::<Result<_, _>>()
-        .map_err(|error| CommandError::new("FilterError", &error))
-}
-
-/// What there is to say of a provider, in the order in which it is shown.
-fn describe(provider: &dyn Discovery) -> Vec<(&'static str, String)> {
-    let Some((session_id, status)) = provider.status() else {
-        return vec![("State", "not running".to_owned())];
-    };
-    let none = || "none".to_owned();
-    let known = provider.known();
-    let held = known.iter().filter(|known| known.held).count();
-    let mut sessions: Vec<&str> = known.iter().map(|known| known.session.as_str()).collect();
-    sessions.dedup();
-    vec![
-        (
-            "State",
-            format!(
-                "{} since {}",
-                status.state.as_str(),
-                ago(status.since.elapsed())
-            ),
-        ),
-        ("Session", session_id),
-        ("Endpoint", status.endpoint.clone().unwrap_or_else(none)),
-        (
-            "Address",
-            status
-                .local_address
-                .map_or_else(none, |address| address.to_string()),
-        ),
-        ("Lease", lease(&status)),
-        ("Revision", status.revision.to_string()),
+/// What there is to say, in the order in which it is shown; a line without a name goes on with the one before.
+fn describe(status: &DiscoveryStatus) -> Vec<(&'static str, String)> {
+    let session = &status.session;
+    let mut lines = vec![
+        ("State", state(status)),
+        ("Session", status.session_id.clone()),
+        ("Endpoint", endpoint(status)),
+        ("Address", or_none(session.local_address)),
+        ("Lease", lease(session)),
+        ("Revision", session.revision.to_string()),
         (
             "Last error",
-            status
-                .last_error
-                .as_ref()
-                .map_or_else(none, ferlix_etcd::Error::in_full),
+            or_none(session.last_error.as_ref().map(ferlix_etcd::Error::in_full)),
         ),
         (
             "Advertised",
-            format!("{} ({} writes pending)", status.advertised, status.pending),
-        ),
-        (
-            "Discovered",
             format!(
-                "{} from {} sessions ({held} held)",
-                known.len(),
-                sessions.len()
+                "{} ({} writes pending)",
+                session.advertised, session.pending
             ),
         ),
-        ("Counts", counts(&status)),
-        ("Skipped", skipped(&provider.skipped())),
-    ]
+        ("Refused", or_none(count(status.refused.len()))),
+    ];
+    let refused = status.refused.iter();
+    lines.extend(refused.map(|(endpoint, reason)| ("", format!("{endpoint}: {reason}"))));
+    lines.push((
+        "Discovered",
+        format!(
+            "{} from {} sessions ({} held)",
+            status.discovered, status.sessions, status.held
+        ),
+    ));
+    lines.push(("Counts", counts(session)));
+    lines.push(("Skipped", skipped(status)));
+    let bad = status.bad_records.iter();
+    lines.extend(bad.map(|record| ("", format!("{}: {}", record.key, record.reason))));
+    lines
+}
+
+fn state(status: &DiscoveryStatus) -> String {
+    let session = &status.session;
+    let since = format!(
+        "{} since {}",
+        session.state.as_str(),
+        ago(session.since.elapsed())
+    );
+    if matches!(session.state, SessionState::Watching | SessionState::Closed)
+        || status.discovered == 0
+    {
+        return since;
+    }
+    match status.stale_after {
+        None => format!("{since}; what was discovered stays"),
+        Some(time) => format!(
+            "{since}; what was discovered stays for {} after the loss",
+            ago(time)
+        ),
+    }
+}
+
+fn endpoint(status: &DiscoveryStatus) -> String {
+    let used = or_none(status.session.endpoint.as_ref());
+    if status.members.len() > 1 {
+        format!("{used} of {}", status.members.join(", "))
+    } else {
+        used
+    }
+}
+
+fn or_none(value: Option<impl Display>) -> String {
+    value.map_or_else(|| "none".to_owned(), |value| value.to_string())
+}
+
+/// A number, unless it is none.
+fn count(number: usize) -> Option<usize> {
+    (number > 0).then_some(number)
 }
 
 fn lease(status: &SessionStatus) -> String {
@@ -234,14 +181,16 @@ fn counts(status: &SessionStatus) -> String {
         .join(", ")
 }
 
-fn skipped(skipped: &BTreeMap<&'static str, u64>) -> String {
-    if skipped.is_empty() {
+fn skipped(status: &DiscoveryStatus) -> String {
+    if status.skipped.is_empty() {
         return "none".to_owned();
     }
-    let all = skipped
-        .iter()
-        .map(|(kind, count)| format!("{kind} {count}"));
-    all.collect::<Vec<_>>().join(", ")
+    let all = status.skipped.iter();
+    let all: Vec<String> = all.map(|(kind, count)| format!("{kind} {count}")).collect();
+    match status.bad_records.len() {
+        0 => all.join(", "),
+        shown => format!("{}; bad now, {shown} shown:", all.join(", ")),
+    }
 }
 
 /// A time span in its two largest units.
@@ -257,25 +206,6 @@ fn ago(time: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_filter_may_be_quoted_bare_named_or_short() {
-        let read = |words: &[&str], pairs: &[(&str, &str)]| {
-            let words = words.iter().map(|word| (*word).to_owned()).collect();
-            let pairs = pairs.iter();
-            let pairs = pairs.map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
-            let filters = filters(&Arguments::new(words, pairs.collect())).unwrap();
-            filters.iter().map(ToString::to_string).collect::<Vec<_>>()
-        };
-        let nested = "(&(a=b)(c=d))";
-        assert_eq!(read(&[], &[]), [""; 0]);
-        assert_eq!(read(&[nested], &[]), [nested]);
-        assert_eq!(read(&[], &[("(&(a", "b)(c=d))")]), [nested]);
-        assert_eq!(read(&[], &[("filter", nested)]), [nested]);
-        assert_eq!(read(&[], &[("a", "b*"), ("c", "d")]), ["(a=b*)", "(c=d)"]);
-        let wrong = Arguments::new(vec!["(a".to_owned()], BTreeMap::new());
-        assert!(matches!(filters(&wrong), Err(CommandError::Error { .. })));
-    }
 
     #[test]
     fn spans_are_told_in_their_two_largest_units() {

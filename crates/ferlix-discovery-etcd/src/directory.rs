@@ -2,11 +2,12 @@
 //!
 //! In go puts, deletions and snapshots as the session tells them; out come [`Change`]s for those who follow endpoints.
 //! It decides what a bad record means (nothing new: the last good one of its key stays), which keys are ours (ignored),
-//! and what a key means that is missing after an outage (it is held for a while: its exporter may be recovering as we
-//! are). It does no input or output, runs no user code, and asks no clock. That one endpoint may lie under several keys
-//! is the business of whoever takes the changes.
+//! what a key means that is missing after an outage (it is held for a while: its exporter may be recovering as we are), and
+//! for how long all of it is believed while etcd is away. It does no input or output, runs no user code, and asks no clock.
+//! That one endpoint may lie under several keys is the business of whoever takes the changes.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use ferlix_core::error_chain;
@@ -18,28 +19,30 @@ use crate::{Error, key};
 
 /// So many bad keys are remembered, to be logged once each; more are counted only.
 const MAX_BAD_KEYS: usize = 10_000;
+/// The longest key that is remembered as a bad one, in bytes.
+const MAX_BAD_KEY: usize = 1024;
+/// So much of a reason is remembered, in characters.
+const REASON: usize = 160;
+
+/// How long what is not seen is believed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Patience {
+    /// What is missing after an outage is held for so long.
+    pub(crate) hold: Duration,
+    /// Everything goes when etcd has been away for so long; `None` for never.
+    pub(crate) stale_after: Option<Duration>,
+}
 
 /// What happened to the record of a key.
 #[derive(Clone, Debug)]
 pub(crate) enum Change {
     /// It is new, or differs from the one before.
     Put {
-        key: String,
+        key: Arc<str>,
         endpoint: EndpointDescription,
     },
     /// It went.
-    Remove { key: String },
-}
-
-/// A known record, for those who list them.
-#[derive(Clone, Debug)]
-pub(crate) struct Known {
-    /// Who put it.
-    pub(crate) session: String,
-    /// The endpoint in it.
-    pub(crate) endpoint: EndpointDescription,
-    /// Whether it is missing in etcd and only held.
-    pub(crate) held: bool,
+    Remove { key: Arc<str> },
 }
 
 /// All known records.
@@ -47,32 +50,37 @@ pub(crate) struct Known {
 pub(crate) struct Directory {
     top_key: String,
     own_session: String,
-    hold: Duration,
-    entries: BTreeMap<String, EndpointDescription>,
+    patience: Patience,
+    entries: HashMap<Arc<str>, EndpointDescription>,
+    /// How many of them each session put.
+    sessions: HashMap<Box<str>, usize>,
     /// Known keys that were missing after an outage, and when they go unless they are put again. Mostly empty, so that an
     /// event costs the same however much is known.
-    held: BTreeMap<String, Instant>,
-    /// Keys whose present record is bad.
-    bad: BTreeSet<String>,
+    held: BTreeMap<Arc<str>, Instant>,
+    /// The same by time.
+    deadlines: BTreeSet<(Instant, Arc<str>)>,
+    /// Keys whose present record is bad, and why.
+    bad: BTreeMap<Arc<str>, Box<str>>,
     /// How many records were skipped, by kind of error.
     skipped: BTreeMap<&'static str, u64>,
-    /// While etcd is away no exporter can put its record again, so nothing that is held goes.
-    connected: bool,
+    /// Since when etcd is away. Until it is back no exporter can put its record again, so nothing that is held goes.
+    away_since: Option<Instant>,
 }
 
 impl Directory {
-    /// An empty directory of what is below the top key, but for the keys of our own session. What is missing after an
-    /// outage is held for `hold`.
-    pub(crate) fn new(top_key: &str, own_session: &str, hold: Duration) -> Self {
+    /// An empty directory of what is below the top key, but for the keys of our own session.
+    pub(crate) fn new(top_key: &str, own_session: &str, patience: Patience) -> Self {
         Self {
             top_key: top_key.to_owned(),
             own_session: own_session.to_owned(),
-            hold,
-            entries: BTreeMap::new(),
+            patience,
+            entries: HashMap::new(),
+            sessions: HashMap::new(),
             held: BTreeMap::new(),
-            bad: BTreeSet::new(),
+            deadlines: BTreeSet::new(),
+            bad: BTreeMap::new(),
             skipped: BTreeMap::new(),
-            connected: false,
+            away_since: None,
         }
     }
 
@@ -89,7 +97,7 @@ impl Directory {
             return self.remove(key);
         }
         // Whatever it holds, the key is there.
-        self.held.remove(key);
+        self.release(key);
         let endpoint = match read(value) {
             Ok(endpoint) => endpoint,
             Err(error) => {
@@ -98,17 +106,21 @@ impl Directory {
             }
         };
         self.bad.remove(key);
-        match self.entries.get_mut(key) {
-            Some(known) if known.properties() == endpoint.properties() => return None,
-            Some(known) => *known = endpoint.clone(),
+        let key = match self.entries.get_key_value(key) {
+            Some((_, known)) if known.properties() == endpoint.properties() => return None,
+            Some((key, _)) => Arc::clone(key),
             None => {
-                self.entries.insert(key.to_owned(), endpoint.clone());
+                if let Some(session) = self.session(key) {
+                    match self.sessions.get_mut(session) {
+                        Some(records) => *records += 1,
+                        None => drop(self.sessions.insert(session.into(), 1)),
+                    }
+                }
+                key.into()
             }
-        }
-        Some(Change::Put {
-            key: key.to_owned(),
-            endpoint,
-        })
+        };
+        self.entries.insert(Arc::clone(&key), endpoint.clone());
+        Some(Change::Put { key, endpoint })
     }
 
     /// A key went while it was watched: it is gone at once, held or not.
@@ -124,57 +136,117 @@ impl Directory {
         after_outage: bool,
         now: Instant,
     ) -> Vec<Change> {
-        self.connected = true;
+        self.away_since = None;
         let present: HashSet<&[u8]> = present.into_iter().collect();
-        self.bad.retain(|key| present.contains(key.as_bytes()));
+        self.bad.retain(|key, _| present.contains(key.as_bytes()));
         let keys = self.entries.keys();
-        let missing: Vec<String> = keys
+        let mut missing: Vec<Arc<str>> = keys
             .filter(|key| !present.contains(key.as_bytes()))
             .cloned()
             .collect();
-        if after_outage && !self.hold.is_zero() {
-            let until = now + self.hold;
-            self.held
-                .extend(missing.into_iter().map(|key| (key, until)));
+        // In an order that does not depend on hashes, so that two runs are alike.
+        missing.sort_unstable();
+        if after_outage && !self.patience.hold.is_zero() {
+            let until = now + self.patience.hold;
+            if !missing.is_empty() {
+                tracing::info!(
+                    records = missing.len(),
+                    hold_s = self.patience.hold.as_secs_f64(),
+                    "HOLDING endpoint records that are missing after an outage: their exporters may put them again"
+                );
+            }
+            for key in missing {
+                self.release(&key);
+                self.deadlines.insert((until, Arc::clone(&key)));
+                self.held.insert(key, until);
+            }
             return Vec::new();
         }
-        let gone = missing.iter().filter(|key| !self.held.contains_key(*key));
-        let gone: Vec<String> = gone.cloned().collect();
-        self.remove_all(&gone)
+        missing.retain(|key| !self.held.contains_key(key));
+        self.remove_all(&missing)
     }
 
     /// The session has lost its connection.
-    pub(crate) fn disconnected(&mut self) {
-        self.connected = false;
+    pub(crate) fn disconnected(&mut self, now: Instant) {
+        self.away_since.get_or_insert(now);
     }
 
-    /// When the next held record goes; never while etcd is away.
+    /// When something goes by itself: the next held record, but not while etcd is away; or everything, when etcd has been
+    /// away for too long.
     pub(crate) fn next_expiry(&self) -> Option<Instant> {
-        if !self.connected {
-            return None;
+        match self.away_since {
+            None => self.deadlines.first().map(|(until, _)| *until),
+            Some(_) if self.entries.is_empty() => None,
+            Some(since) => Some(since + self.patience.stale_after?),
         }
-        self.held.values().min().copied()
     }
 
-    /// Removes what was held long enough.
+    /// Removes what was held, or believed, long enough.
     pub(crate) fn expire(&mut self, now: Instant) -> Vec<Change> {
-        if !self.connected {
+        if self.next_expiry().is_none_or(|next| next > now) {
             return Vec::new();
         }
-        let over = self.held.iter().filter(|(_, until)| **until <= now);
-        let gone: Vec<String> = over.map(|(key, _)| key.clone()).collect();
+        let gone: Vec<Arc<str>> = match self.away_since {
+            None => {
+                let over = self.deadlines.iter();
+                let over = over.take_while(|(until, _)| *until <= now);
+                over.map(|(_, key)| Arc::clone(key)).collect()
+            }
+            Some(_) => {
+                let mut all: Vec<Arc<str>> = self.entries.keys().cloned().collect();
+                all.sort_unstable();
+                all
+            }
+        };
+        let reason = match self.away_since {
+            None => "their exporters did not put them again",
+            Some(_) => "etcd has been away for longer than etcd.stale_after",
+        };
+        tracing::warn!(records = gone.len(), reason, "EXPIRED endpoint records");
         self.remove_all(&gone)
     }
 
-    /// All known records, by key.
-    pub(crate) fn known(&self) -> Vec<Known> {
-        let known = self.entries.iter().map(|(key, endpoint)| Known {
-            session: key::parse(&self.top_key, key)
-                .map_or_else(String::new, |key| key.session.to_owned()),
-            endpoint: endpoint.clone(),
-            held: self.held.contains_key(key),
-        });
-        known.collect()
+    /// How many records are known.
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// How many of the known records are missing in etcd and only held.
+    pub(crate) fn held(&self) -> usize {
+        self.held.len()
+    }
+
+    /// Until when a record is held, if it is.
+    pub(crate) fn held_until(&self, key: &str) -> Option<Instant> {
+        self.held.get(key).copied()
+    }
+
+    /// The sessions that put the known records.
+    pub(crate) fn sessions(&self) -> usize {
+        self.sessions.len()
+    }
+
+    /// Who put a record.
+    pub(crate) fn session<'k>(&self, key: &'k str) -> Option<&'k str> {
+        key::parse(&self.top_key, key).map(|key| key.session)
+    }
+
+    /// One record less of a session.
+    fn forget_session(&mut self, key: &str) {
+        let Some(parsed) = key::parse(&self.top_key, key) else {
+            return;
+        };
+        if let Some(records) = self.sessions.get_mut(parsed.session) {
+            *records -= 1;
+            if *records == 0 {
+                self.sessions.remove(parsed.session);
+            }
+        }
+    }
+
+    /// Keys whose present record is bad, and why, as far as they are remembered.
+    pub(crate) fn bad(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.bad.iter().map(|(key, reason)| (&**key, &**reason))
     }
 
     /// How many records were skipped, by kind of error.
@@ -189,15 +261,21 @@ impl Directory {
 
     fn remove(&mut self, key: &str) -> Option<Change> {
         self.bad.remove(key);
-        self.held.remove(key);
-        self.entries.remove(key)?;
-        Some(Change::Remove {
-            key: key.to_owned(),
-        })
+        self.release(key);
+        let (key, _) = self.entries.remove_entry(key)?;
+        self.forget_session(&key);
+        Some(Change::Remove { key })
     }
 
-    fn remove_all(&mut self, keys: &[String]) -> Vec<Change> {
+    fn remove_all(&mut self, keys: &[Arc<str>]) -> Vec<Change> {
         keys.iter().filter_map(|key| self.remove(key)).collect()
+    }
+
+    /// A key is not held any more.
+    fn release(&mut self, key: &str) {
+        if let Some((key, until)) = self.held.remove_entry(key) {
+            self.deadlines.remove(&(until, key));
+        }
     }
 
     /// Counts a bad record, and logs it unless that key was bad already.
@@ -207,27 +285,33 @@ impl Directory {
         if matches!(error, Error::OtherService { .. }) {
             return;
         }
-        if self.bad.len() < MAX_BAD_KEYS && self.bad.insert(key.to_owned()) {
-            let kept = self.entries.contains_key(key);
-            tracing::warn!(
-                key = shorten(key),
-                kind = error.kind(),
-                error = shorten(&error_chain(error)),
-                "a bad endpoint record is skipped{}",
-                if kept {
-                    ", and the last good one of its key is kept"
-                } else {
-                    ""
-                }
-            );
+        let room = self.bad.len() < MAX_BAD_KEYS && key.len() <= MAX_BAD_KEY;
+        if !room || self.bad.contains_key(key) {
+            return;
         }
+        let reason = error_chain(error);
+        let kept = self.entries.contains_key(key);
+        tracing::warn!(
+            key = shorten(key, ENOUGH),
+            kind = error.kind(),
+            error = shorten(&reason, ENOUGH),
+            "a bad endpoint record is skipped{}",
+            if kept {
+                ", and the last good one of its key is kept"
+            } else {
+                ""
+            }
+        );
+        self.bad.insert(key.into(), shorten(&reason, REASON).into());
     }
 }
 
-/// As much of a text from the network as belongs in a log line.
-fn shorten(text: &str) -> String {
-    const ENOUGH: usize = 300;
-    match text.char_indices().nth(ENOUGH) {
+/// So much of a text from the network belongs in a log line, in characters.
+const ENOUGH: usize = 300;
+
+/// The beginning of a text, and how long the whole is if there is more.
+pub(crate) fn shorten(text: &str, characters: usize) -> String {
+    match text.char_indices().nth(characters) {
         Some((end, _)) => format!("{}… ({} bytes)", &text[..end], text.len()),
         None => text.to_owned(),
     }

@@ -3,7 +3,8 @@
 //! What is exported here is advertised in etcd as one JSON record for each endpoint, under a lease, and what others
 //! advertise is told to the endpoint listeners; see `provider` for how. A program installs [`BUNDLE`] and makes an
 //! instance with [`instantiate`], or by its factory [`FACTORY`]; the properties are in [`settings`]. The bundle brings the
-//! shell commands `etcd` and `discovered`.
+//! shell command `etcd`; programs read the same from the service [`EtcdStatus`], or from its properties in [`status`]. What
+//! was discovered is listed by `discovered`, for this discovery as for any other.
 //!
 //! [`Draft`] and [`read`] are the records themselves, for tools.
 //!
@@ -18,13 +19,15 @@ mod key;
 mod provider;
 mod record;
 pub mod settings;
+pub mod status;
 
 use ferlix_core::bundle;
 
 pub use error::Error;
-pub use ferlix_etcd::Session;
+pub use ferlix_etcd::{Session, SessionStatus};
 pub use instantiate::{Instantiation, instantiate};
 pub use record::{Draft, read};
+pub use status::{DiscoveryStatus, EtcdStatus};
 
 /// The name of the component factory.
 pub const FACTORY: &str = "etcd3-endpoint-discovery-factory";

@@ -11,6 +11,7 @@ use ferlix_etcd::{Credentials, EtcdConfig, Password, SessionConfig, TlsConfig, T
 use uuid::Uuid;
 
 use crate::Error;
+use crate::directory::Patience;
 
 /// The host of etcd; default `localhost`.
 pub const HOSTNAME: &str = "etcd.hostname";
@@ -35,6 +36,12 @@ pub const HOST_IP: &str = "etcd.hostip";
 /// How long a record that is missing after an outage is held, in seconds; default that of `etcd.lease_ttl`, 0 for not at
 /// all.
 pub const RESYNC_HOLD: &str = "etcd.resync_hold";
+/// How long what was discovered is believed while etcd is out of reach, in seconds, from when that is noticed; default 0
+/// for always: the exporters may be fine.
+pub const STALE_AFTER: &str = "etcd.stale_after";
+/// How a change of an advertised endpoint is written: `modify` (default) puts it over the old record; `replace` deletes that
+/// first, which watchers see as a removal and an addition, and which is the only change that Eclipse ECF takes notice of.
+pub const UPDATE_MODE: &str = "etcd.update_mode";
 /// The user of etcd.
 pub const USER: &str = "etcd.user";
 /// The password itself; it is replaced in every listing. Better one of the other two.
@@ -56,7 +63,7 @@ pub const TLS_SERVER_NAME: &str = "etcd.tls.server_name";
 pub(crate) const HIDDEN: &str = "(hidden)";
 
 /// All of them: what a framework property of the same name overrides.
-pub(crate) const ALL: [&str; 19] = [
+pub(crate) const ALL: [&str; 21] = [
     HOSTNAME,
     PORT,
     ENDPOINTS,
@@ -68,6 +75,8 @@ pub(crate) const ALL: [&str; 19] = [
     DISCONNECT_TIMEOUT,
     HOST_IP,
     RESYNC_HOLD,
+    STALE_AFTER,
+    UPDATE_MODE,
     USER,
     PASSWORD,
     PASSWORD_FILE,
@@ -87,16 +96,23 @@ pub(crate) fn default_of(key: &str) -> Option<Value> {
         LEASE_TTL => Value::from(30),
         CALL_TIMEOUT => Value::from(3),
         DISCONNECT_TIMEOUT => Value::from(5),
+        STALE_AFTER => Value::from(0),
+        UPDATE_MODE => Value::from(MODIFY),
         _ => return None,
     })
 }
+
+const MODIFY: &str = "modify";
+const REPLACE: &str = "replace";
 
 /// What the provider is told.
 #[derive(Debug)]
 pub(crate) struct Settings {
     pub(crate) session: SessionConfig,
     pub(crate) host: Option<String>,
-    pub(crate) hold: Duration,
+    pub(crate) patience: Patience,
+    /// Whether a changed record is deleted before it is put.
+    pub(crate) replace: bool,
 }
 
 impl Settings {
@@ -131,10 +147,28 @@ impl Settings {
             None => session.lease_ttl,
             Some(seconds) => duration(RESYNC_HOLD, seconds)?,
         };
+        let stale_after = match given.number(STALE_AFTER)? {
+            None => Duration::ZERO,
+            Some(seconds) => duration(STALE_AFTER, seconds)?,
+        };
+        let replace = match given.text(UPDATE_MODE)?.as_deref() {
+            None | Some(MODIFY) => false,
+            Some(REPLACE) => true,
+            Some(other) => {
+                return Err(wrong(
+                    UPDATE_MODE,
+                    format!("must be {MODIFY} or {REPLACE}, not {other:?}"),
+                ));
+            }
+        };
         Ok(Self {
             session,
             host: given.host()?,
-            hold,
+            patience: Patience {
+                hold,
+                stale_after: (!stale_after.is_zero()).then_some(stale_after),
+            },
+            replace,
         })
     }
 }
@@ -346,7 +380,9 @@ mod tests {
         assert_eq!(settings.session.top_key, ferlix_etcd::DEFAULT_TOP_KEY);
         assert_eq!(settings.session.lease_ttl, Duration::from_secs(30));
         assert_eq!(settings.session.keepalive_interval, None);
-        assert_eq!(settings.hold, Duration::from_secs(30));
+        assert_eq!(settings.patience.hold, Duration::from_secs(30));
+        assert_eq!(settings.patience.stale_after, None);
+        assert!(!settings.replace);
         Uuid::parse_str(&settings.session.session_id).unwrap();
         assert_ne!(
             settings.session.session_id,
@@ -364,6 +400,8 @@ mod tests {
             (KEEPALIVE_INTERVAL, "2.5".into()),
             (CALL_TIMEOUT, "1".into()),
             (RESYNC_HOLD, "0".into()),
+            (STALE_AFTER, "90".into()),
+            (UPDATE_MODE, "replace".into()),
             (SESSION_ID, " ".into()),
             (HOST_IP, "10.0.0.7".into()),
         ])
@@ -375,7 +413,10 @@ mod tests {
             Some(Duration::from_millis(2500))
         );
         assert_eq!(settings.session.client.call_timeout, Duration::from_secs(1));
-        assert_eq!(settings.hold, Duration::ZERO);
+        assert_eq!(settings.patience.hold, Duration::ZERO);
+        let stale_after = settings.patience.stale_after;
+        assert_eq!(stale_after, Some(Duration::from_secs(90)));
+        assert!(settings.replace);
         assert_eq!(settings.host.as_deref(), Some("10.0.0.7"));
 
         for several in [
@@ -400,6 +441,8 @@ mod tests {
         assert!(refused([(CALL_TIMEOUT, 0.into())]).contains(CALL_TIMEOUT));
         assert!(refused([(CALL_TIMEOUT, (-1).into())]).contains(CALL_TIMEOUT));
         assert!(refused([(RESYNC_HOLD, f64::NAN.into())]).contains(RESYNC_HOLD));
+        assert!(refused([(STALE_AFTER, (-1).into())]).contains(STALE_AFTER));
+        assert!(refused([(UPDATE_MODE, "merge".into())]).contains("modify or replace"));
         assert!(refused([(HOSTNAME, 5.into())]).contains(HOSTNAME));
         assert!(refused([(HOST_IP, "a b".into())]).contains(HOST_IP));
         assert!(refused([(ENDPOINTS, " , ".into())]).contains(ENDPOINTS));

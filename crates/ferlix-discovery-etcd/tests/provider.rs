@@ -4,13 +4,11 @@
 
 mod support;
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use ferlix_core::command::{Arguments, CommandProvider, Session as ShellSession};
 use ferlix_core::component::ComponentState;
 use ferlix_core::property::{Properties, Value};
-use ferlix_discovery_etcd::{Draft, FACTORY, INSTANCE, read, settings};
+use ferlix_discovery_etcd::{Draft, FACTORY, INSTANCE, read, settings, status};
 use ferlix_etcd::embedded::EmbeddedEtcd;
 use ferlix_remote::provider::EndpointEventKind;
 use tokio::sync::oneshot;
@@ -206,7 +204,7 @@ async fn a_good_record_is_seen_beside_bad_ones_and_in_spite_of_them() {
             .await
             .unwrap();
     };
-    for index in 0..100 {
+    for index in 0..1000 {
         let bad = [&b"{"[..], b"null", br#"{"properties":[]}"#, b"\xff"][index % 4];
         put(format!("{TOP}/other/bad{index}"), bad.to_vec()).await;
     }
@@ -226,9 +224,17 @@ async fn a_good_record_is_seen_beside_bad_ones_and_in_spite_of_them() {
     assert_eq!(importer.event().await.kind, EndpointEventKind::Removed);
     let shown = importer.run("etcd", &[]).await;
     assert!(
-        shown.contains("Skipped    : endpoint 25, json 76"),
+        shown.contains("Skipped    : endpoint 250, json 751; bad now, 20 shown:"),
         "{shown}"
     );
+    let line = format!("{TOP}/other/bad0: not the JSON of an endpoint: EOF");
+    assert!(shown.contains(&line), "{shown}");
+    // One that comes later finds them all in its first look, and the good one among them.
+    let good = Draft::new(&endpoint("good", "one")).unwrap().write("h", 6);
+    put(format!("{TOP}/other/good"), good).await;
+    let mut late = Node::new(&etcd).await;
+    assert_eq!(late.event().await.endpoint.id(), "good");
+    assert_eq!(late.status().skipped.values().sum::<u64>(), 1000);
 }
 
 #[tokio::test]
@@ -240,16 +246,13 @@ async fn an_endpoint_of_two_sessions_goes_with_the_last() {
     one.advertiser().advertise(&same).await.unwrap();
     two.advertiser().advertise(&same).await.unwrap();
     assert_eq!(importer.event().await.kind, EndpointEventKind::Added);
-    within(async {
-        while !importer
-            .run("discovered", &[])
-            .await
-            .contains(&two.session_id())
-        {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
+    let second = two.session_id();
+    importer
+        .wait_for(|importer| {
+            let mut known = importer.discovered().into_iter();
+            known.any(|record| record.exporter == second)
+        })
+        .await;
     one.advertiser().unadvertise(&same).await.unwrap();
     two.advertiser()
         .advertise(&endpoint("e2", "one"))
@@ -429,29 +432,221 @@ async fn commands_show_state_and_endpoints() {
     ] {
         assert!(shown.contains(&part), "{part}\n{shown}");
     }
-    let shown = importer.run("discovered", &[]).await;
-    assert!(
-        shown.contains("| e1 ") && shown.contains("| e2 "),
-        "{shown}"
-    );
-    let shown = importer.run("discovered", &["(content=e2)"]).await;
-    assert!(
-        !shown.contains("| e1 ") && shown.contains("| e2 "),
-        "{shown}"
+    let known = importer.discovered();
+    let known: Vec<_> = known
+        .iter()
+        .map(|record| (record.endpoint.id(), &*record.exporter, &*record.state))
+        .collect();
+    let session = exporter.session_id();
+    assert_eq!(
+        known,
+        [("e1", &*session, "present"), ("e2", &*session, "present")]
     );
 
-    let commands = importer.commands();
-    let session = ShellSession::new(|_| {});
-    let arguments = Arguments::new(vec!["(content=".to_owned()], [].into());
-    assert!(
-        commands
-            .run("discovered", &arguments, &session)
-            .await
-            .is_err()
-    );
     let property = importer.advertiser_property("etcd.state");
     assert_eq!(property, Some(Value::from("watching")));
-    let _: Arc<dyn CommandProvider> = commands;
+    importer
+        .wait_for(|importer| {
+            importer.advertiser_property(status::DISCOVERED) == Some(Value::Long(2))
+        })
+        .await;
+    exporter
+        .wait_for(|exporter| {
+            exporter.advertiser_property(status::ADVERTISED) == Some(Value::Long(2))
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn in_replace_mode_a_change_is_a_removal_and_an_addition() {
+    let etcd = etcd().await;
+    let exporter = Node::without_instance(&etcd).await;
+    let given = Properties::from([(settings::UPDATE_MODE, "replace")]);
+    ferlix_discovery_etcd::instantiate(&exporter.framework.context(), given)
+        .await
+        .unwrap();
+    let mut importer = Node::new(&etcd).await;
+    let advertiser = exporter.advertiser();
+    let mut told = async || {
+        let event = importer.event().await;
+        let content = event.endpoint.properties().text("content").unwrap_or("?");
+        format!("{} {content}", event.kind)
+    };
+    advertiser.advertise(&endpoint("e1", "one")).await.unwrap();
+    assert_eq!(told().await, "ADDED one");
+    for (before, after) in [("one", "two"), ("two", "three")] {
+        // What says nothing new is not even written.
+        let puts = exporter.status().session.counts.puts;
+        advertiser.update(&endpoint("e1", before)).await.unwrap();
+        assert_eq!(exporter.status().session.counts.puts, puts);
+        advertiser.update(&endpoint("e1", after)).await.unwrap();
+        assert_eq!(told().await, format!("REMOVED {before}"));
+        assert_eq!(told().await, format!("ADDED {after}"));
+    }
+    let first = etcd.store().entries(TOP.as_bytes());
+    let location = |entries: &[(Vec<u8>, Vec<u8>)]| {
+        let record = entries.iter().find(|(key, _)| key.ends_with(b"/e1"));
+        let value: serde_json::Value = serde_json::from_slice(&record.unwrap().1).unwrap();
+        value["location"].clone()
+    };
+    advertiser.update(&endpoint("e1", "four")).await.unwrap();
+    assert_eq!(told().await, "REMOVED three");
+    assert_eq!(told().await, "ADDED four");
+    let second = etcd.store().entries(TOP.as_bytes());
+    assert_eq!(location(&first), location(&second), "for its whole life");
+    advertiser
+        .unadvertise(&endpoint("e1", "four"))
+        .await
+        .unwrap();
+    assert_eq!(told().await, "REMOVED four");
+}
+
+#[tokio::test]
+async fn what_was_discovered_stays_without_etcd_unless_it_gets_stale() {
+    let mut etcd = etcd().await;
+    let address = etcd.local_addr();
+    let exporter = Node::new(&etcd).await;
+    let mut patient = Node::new(&etcd).await;
+    let mut impatient = Node::without_instance(&etcd).await;
+    const STALE: Duration = Duration::from_millis(300);
+    let given = Properties::from([(settings::STALE_AFTER, STALE.as_secs_f64())]);
+    ferlix_discovery_etcd::instantiate(&impatient.framework.context(), given)
+        .await
+        .unwrap();
+    let hello = endpoint("e1", "one");
+    exporter.advertiser().advertise(&hello).await.unwrap();
+    assert_eq!(patient.event().await.kind, EndpointEventKind::Added);
+    assert_eq!(impatient.event().await.kind, EndpointEventKind::Added);
+
+    let stopped = std::time::Instant::now();
+    etcd.shutdown().await;
+    assert_eq!(impatient.event().await.kind, EndpointEventKind::Removed);
+    assert!(stopped.elapsed() >= STALE, "{:?}", stopped.elapsed());
+    assert_eq!(impatient.status().discovered, 0);
+    assert_eq!(patient.status().discovered, 1);
+    let shown = patient.run("etcd", &[]).await;
+    assert!(shown.contains("; what was discovered stays\n"), "{shown}");
+    assert_eq!(patient.discovered()[0].state, "etcd is away");
+
+    // With an empty etcd it comes back as soon as its exporter has put it again.
+    etcd = within(async {
+        loop {
+            match EmbeddedEtcd::bind(address).await {
+                Ok(etcd) => return etcd,
+                Err(_) => tokio::task::yield_now().await,
+            }
+        }
+    })
+    .await;
+    assert_eq!(impatient.event().await.kind, EndpointEventKind::Added);
+    // The patient one is told of nothing until it changes.
+    exporter
+        .advertiser()
+        .update(&endpoint("e1", "two"))
+        .await
+        .unwrap();
+    assert_eq!(patient.event().await.kind, EndpointEventKind::Modified);
+    drop(etcd);
+}
+
+#[tokio::test]
+async fn a_record_that_is_too_large_or_wrong_is_refused_with_the_reason() {
+    let etcd = etcd().await;
+    let exporter = Node::new(&etcd).await;
+    let mut importer = Node::new(&etcd).await;
+    let advertiser = exporter.advertiser();
+    let large = endpoint("large", &"x".repeat(2 * 1024 * 1024));
+    for _ in 0..2 {
+        let error = advertiser.advertise(&large).await.unwrap_err().to_string();
+        assert!(
+            error.contains("endpoint large") && error.contains("its record has 209"),
+            "{error}"
+        );
+    }
+    let mut properties = endpoint("wrong", "one").properties().clone();
+    properties.remove("ecf.endpoint.id");
+    let wrong = ferlix_remote::endpoint::EndpointDescription::new(properties).unwrap();
+    advertiser.advertise(&wrong).await.unwrap_err();
+    let shown = exporter.run("etcd", &[]).await;
+    for part in [
+        "Refused    : 2\n",
+        "large: its record has 209",
+        "wrong: endpoint property ecf.endpoint.id is missing",
+    ] {
+        assert!(shown.contains(part), "{part}\n{shown}");
+    }
+    // Others are not affected, and what is put right is written.
+    advertiser.advertise(&endpoint("e1", "one")).await.unwrap();
+    assert_eq!(importer.event().await.endpoint.id(), "e1");
+    advertiser
+        .update(&endpoint("large", "small"))
+        .await
+        .unwrap();
+    assert_eq!(importer.event().await.endpoint.id(), "large");
+    advertiser.unadvertise(&wrong).await.unwrap();
+    assert_eq!(exporter.status().refused.len(), 0);
+}
+
+#[tokio::test]
+async fn ten_thousand_endpoints_of_five_hundred_sessions_are_known_exactly() {
+    const SESSIONS: usize = 500;
+    const EACH: usize = 20;
+    let etcd = etcd().await;
+    let config = ferlix_etcd::EtcdConfig::new([etcd.local_addr().to_string()]);
+    let client = ferlix_etcd::Client::connect(config).await.unwrap();
+    let lease = client.lease_grant(Duration::from_secs(600)).await.unwrap();
+    let key = |number: usize| format!("{TOP}/s{}/e{number}", number % SESSIONS);
+    let value = |number: usize, content: &str| {
+        let endpoint = endpoint(&format!("e{number}"), content);
+        Draft::new(&endpoint).unwrap().write("h", 1)
+    };
+    let put = async |number: usize, content: &str| {
+        let value = value(number, content).into();
+        client
+            .put(key(number).as_bytes(), value, lease.id)
+            .await
+            .unwrap();
+    };
+    for number in 0..SESSIONS * EACH {
+        put(number, "one").await;
+    }
+    let importer = Node::new(&etcd).await;
+    importer
+        .wait_for(|importer| importer.status().discovered == SESSIONS * EACH)
+        .await;
+    assert_eq!(importer.status().sessions, SESSIONS);
+    // Many changes at once, some undone again.
+    for number in (0..SESSIONS * EACH).step_by(10) {
+        put(number, "two").await;
+        if number % 20 == 0 {
+            client.delete(key(number).as_bytes()).await.unwrap();
+        }
+    }
+    let expected: Vec<(String, String)> = (0..SESSIONS * EACH)
+        .filter(|number| number % 20 != 0)
+        .map(|number| {
+            let content = if number % 10 == 0 { "two" } else { "one" };
+            (key(number), content.to_owned())
+        })
+        .collect();
+    let expected: std::collections::BTreeMap<_, _> = expected.into_iter().collect();
+    let known = |importer: &Node| {
+        let content = |record: &ferlix_remote::provider::DiscoveredEndpoint| {
+            let properties = record.endpoint.properties();
+            properties.text("content").unwrap().to_owned()
+        };
+        let known = importer.discovered();
+        let known = known
+            .iter()
+            .map(|record| (record.key.to_string(), content(record)));
+        known.collect::<std::collections::BTreeMap<_, _>>()
+    };
+    importer
+        .wait_for(|importer| {
+            importer.status().discovered == expected.len() && known(importer) == expected
+        })
+        .await;
+    assert_eq!(importer.status().session.counts.resyncs, 1);
 }
 
 #[tokio::test]

@@ -4,6 +4,11 @@
 
 pub mod bundles;
 
+/// The examples of `docs/discovery.md`, which run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/discovery.md")]
+mod discovery_docs {}
+
 pub use ferlix_config as config;
 pub use ferlix_core as core;
 #[doc(hidden)]

@@ -10,7 +10,7 @@ use ferlix_remote::endpoint::EndpointDescription;
 use proptest::prelude::*;
 use tokio::time::Instant;
 
-use super::{Change, Directory, shorten};
+use super::{Change, Directory, ENOUGH, Patience, shorten};
 use crate::Draft;
 
 const HOLD: Duration = Duration::from_secs(30);
@@ -39,7 +39,11 @@ fn record_at(id: &str, content: &str, timestamp: i64) -> Vec<u8> {
 }
 
 fn directory() -> Directory {
-    Directory::new("top", "me", HOLD)
+    with(HOLD, None)
+}
+
+fn with(hold: Duration, stale_after: Option<Duration>) -> Directory {
+    Directory::new("top", "me", Patience { hold, stale_after })
 }
 
 /// A change in a short text.
@@ -105,7 +109,7 @@ fn keys_of_ours_of_sessions_and_of_elsewhere_are_ignored() {
         assert_eq!(put(&mut directory, key, &record("e", "1")), None, "{key}");
     }
     assert!(directory.skipped().is_empty());
-    assert!(directory.known().is_empty());
+    assert_eq!(directory.len(), 0);
 }
 
 #[test]
@@ -113,7 +117,7 @@ fn a_newer_time_stamp_is_taken_over() {
     let mut directory = directory();
     put(&mut directory, "top/s/e", &record_at("e", "1", 5));
     put(&mut directory, "top/s/e", &record_at("e", "1", 9));
-    assert_eq!(directory.known()[0].endpoint.timestamp(), 9);
+    assert_eq!(directory.entries["top/s/e"].timestamp(), 9);
 }
 
 #[test]
@@ -145,7 +149,9 @@ fn a_bad_record_is_counted_and_leaves_the_last_good_one() {
             ("other-service", 1)
         ]
     );
-    assert_eq!(directory.known().len(), 1);
+    let bad: Vec<_> = directory.bad().map(|(key, _)| key).collect();
+    assert_eq!(bad, ["top/s/e", "top/s/x", "top/s/y", "top/\u{fffd}/e"]);
+    assert_eq!(directory.len(), 1);
     assert_eq!(
         put(&mut directory, "top/s/e", &record("e", "1")),
         None,
@@ -171,9 +177,10 @@ fn what_is_missing_was_deleted_unless_there_was_an_outage() {
         ["top/s/b gone"]
     );
 
-    directory.disconnected();
+    directory.disconnected(now);
     assert_eq!(snapshot(&mut directory, &[], true, now), [""; 0]);
-    assert!(directory.known()[0].held);
+    assert_eq!(directory.held(), 1);
+    assert_eq!(directory.held_until("top/s/a"), Some(now + HOLD));
     assert_eq!(directory.next_expiry(), Some(now + HOLD));
     assert!(directory.expire(now + HOLD / 2).is_empty());
     let gone = directory.expire(now + HOLD);
@@ -205,7 +212,7 @@ fn nothing_that_is_held_goes_while_etcd_is_away() {
     let mut directory = directory();
     snapshot(&mut directory, &[("top/s/a", record("a", "1"))], true, now);
     snapshot(&mut directory, &[], true, now);
-    directory.disconnected();
+    directory.disconnected(now);
     assert_eq!(directory.next_expiry(), None);
     assert!(directory.expire(now + HOLD * 10).is_empty());
     // Back after an outage: its exporter had no chance, so it gets one now.
@@ -213,17 +220,43 @@ fn nothing_that_is_held_goes_while_etcd_is_away() {
     assert_eq!(snapshot(&mut directory, &[], true, later), [""; 0]);
     assert_eq!(directory.next_expiry(), Some(later + HOLD));
     // Back after a mere break of the watch: what was held goes when it would have gone.
-    directory.disconnected();
+    directory.disconnected(later);
     assert_eq!(snapshot(&mut directory, &[], false, later), [""; 0]);
     assert_eq!(directory.next_expiry(), Some(later + HOLD));
 }
 
 #[test]
 fn without_a_hold_what_is_missing_goes_at_once() {
-    let mut directory = Directory::new("top", "me", Duration::ZERO);
+    let mut directory = with(Duration::ZERO, None);
     let now = Instant::now();
     snapshot(&mut directory, &[("top/s/a", record("a", "1"))], true, now);
     assert_eq!(snapshot(&mut directory, &[], true, now), ["top/s/a gone"]);
+}
+
+#[test]
+fn when_etcd_is_away_for_too_long_everything_goes_and_comes_back() {
+    const STALE: Duration = Duration::from_secs(100);
+    let now = Instant::now();
+    let mut directory = with(HOLD, Some(STALE));
+    let both = [("top/s/a", record("a", "1")), ("top/s/b", record("b", "1"))];
+    snapshot(&mut directory, &both, true, now);
+    assert_eq!(directory.next_expiry(), None, "never while etcd is there");
+    directory.disconnected(now);
+    // Told twice, it counts from the first time.
+    directory.disconnected(now + STALE / 2);
+    assert_eq!(directory.next_expiry(), Some(now + STALE));
+    assert!(directory.expire(now + STALE / 2).is_empty());
+    let gone = directory.expire(now + STALE);
+    let gone: Vec<_> = gone.iter().map(short).collect();
+    assert_eq!(gone, ["top/s/a gone", "top/s/b gone"]);
+    assert_eq!(directory.next_expiry(), None);
+    let back = snapshot(&mut directory, &both[..1], true, now + STALE * 2);
+    assert_eq!(back, ["top/s/a=a:1"]);
+    assert_eq!(directory.next_expiry(), None);
+    // Back in time: nothing goes.
+    directory.disconnected(now + STALE * 3);
+    snapshot(&mut directory, &both[..1], true, now + STALE * 4 - HOLD);
+    assert!(directory.expire(now + STALE * 5).is_empty());
 }
 
 #[test]
@@ -237,12 +270,29 @@ fn a_thousand_pairs_leave_nothing() {
         assert!(directory.delete(key.as_bytes()).is_none());
     }
     assert!(directory.entries.is_empty() && directory.bad.is_empty() && directory.held.is_empty());
+    assert!(directory.deadlines.is_empty() && directory.sessions.is_empty());
+}
+
+#[test]
+fn bad_keys_are_remembered_within_limits() {
+    let mut directory = directory();
+    let long = format!("top/s/{}", "e".repeat(super::MAX_BAD_KEY));
+    for index in 0..super::MAX_BAD_KEYS + 100 {
+        put(&mut directory, &format!("top/s/{index}"), b"{");
+        put(&mut directory, &long, b"{");
+    }
+    assert_eq!(directory.bad().count(), super::MAX_BAD_KEYS);
+    assert!(directory.bad().all(|(key, _)| key != long));
+    let wordy = format!(r#"{{"properties":[{{"name":"{}"}}]}}"#, "x".repeat(10_000));
+    directory.delete(b"top/s/0");
+    put(&mut directory, "top/s/0", wordy.as_bytes());
+    assert!(directory.bad().all(|(_, reason)| reason.len() < 1000));
 }
 
 #[test]
 fn a_log_line_has_an_end() {
-    assert_eq!(shorten("short"), "short");
-    let long = shorten(&"é".repeat(1000));
+    assert_eq!(shorten("short", ENOUGH), "short");
+    let long = shorten(&"é".repeat(1000), ENOUGH);
     assert!(long.starts_with("éé") && long.ends_with("(2000 bytes)"));
     assert!(long.chars().count() < 330, "{long}");
 }
@@ -275,11 +325,14 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+/// How long etcd may be away in the model, in seconds.
+const STALE: u64 = 50;
+
 /// Key to content, and until when it is held (in seconds).
 #[derive(Debug, Default)]
 struct Model {
     known: BTreeMap<u8, (u8, Option<u64>)>,
-    connected: bool,
+    away_since: Option<u64>,
 }
 
 impl Model {
@@ -296,9 +349,11 @@ impl Model {
             Step::PutEmpty(key) | Step::Delete(key) => {
                 self.known.remove(key);
             }
-            Step::Disconnect => self.connected = false,
+            Step::Disconnect => {
+                self.away_since.get_or_insert(now);
+            }
             Step::Snapshot(entries, after_outage) => {
-                self.connected = true;
+                self.away_since = None;
                 for (key, content) in entries {
                     self.known.insert(*key, (*content, None));
                 }
@@ -314,9 +369,12 @@ impl Model {
             }
             Step::Wait(_) => {}
         }
-        if self.connected {
-            self.known
-                .retain(|_, (_, held)| held.is_none_or(|until| until > now));
+        match self.away_since {
+            None => self
+                .known
+                .retain(|_, (_, held)| held.is_none_or(|until| until > now)),
+            Some(since) if since + STALE <= now => self.known.clear(),
+            Some(_) => {}
         }
     }
 }
@@ -326,7 +384,7 @@ proptest! {
     fn whatever_happens_the_changes_add_up_to_what_is_known(steps in prop::collection::vec(step(), 1..60)) {
         let start = Instant::now();
         let mut now = 0;
-        let mut directory = directory();
+        let mut directory = with(HOLD, Some(Duration::from_secs(STALE)));
         let mut model = Model::default();
         let mut told: BTreeMap<String, String> = BTreeMap::new();
         let key = |key: &u8| format!("top/s/{key}").into_bytes();
@@ -342,7 +400,7 @@ proptest! {
                 Step::PutBad(k) => changes.extend(directory.put(&key(k), b"[]")),
                 Step::PutEmpty(k) => changes.extend(directory.put(&key(k), b"")),
                 Step::Delete(k) => changes.extend(directory.delete(&key(k))),
-                Step::Disconnect => directory.disconnected(),
+                Step::Disconnect => directory.disconnected(moment),
                 Step::Snapshot(entries, after_outage) => {
                     let keys: Vec<Vec<u8>> = entries.keys().map(key).collect();
                     for (k, content) in entries {
@@ -360,11 +418,11 @@ proptest! {
                 match change {
                     Change::Put { key, endpoint } => {
                         let content = endpoint.properties().text("content").unwrap().to_owned();
-                        let before = told.insert(key, content.clone());
+                        let before = told.insert(key.to_string(), content.clone());
                         prop_assert_ne!(before, Some(content), "a change that changes nothing");
                     }
                     Change::Remove { key } => {
-                        prop_assert!(told.remove(&key).is_some(), "gone but never there");
+                        prop_assert!(told.remove(&*key).is_some(), "gone but never there");
                     }
                 }
             }
@@ -374,9 +432,12 @@ proptest! {
                 .map(|(key, (content, _))| (format!("top/s/{key}"), content.to_string()))
                 .collect();
             prop_assert_eq!(&told, &expected);
-            let held: Vec<bool> = directory.known().iter().map(|known| known.held).collect();
-            let expected: Vec<bool> = model.known.values().map(|(_, held)| held.is_some()).collect();
-            prop_assert_eq!(held, expected);
+            for (key, (_, held)) in &model.known {
+                let held = held.map(|until| start + Duration::from_secs(until));
+                prop_assert_eq!(directory.held_until(&format!("top/s/{key}")), held);
+            }
+            prop_assert_eq!(directory.held(), directory.deadlines.len());
+            prop_assert_eq!(directory.sessions(), usize::from(!expected.is_empty()));
         }
     }
 }

@@ -23,13 +23,19 @@ pub(super) struct Advertised {
 
 struct Inner {
     host: Option<String>,
+    /// Whether a changed record is deleted before it is put.
+    replace: bool,
     status: watch::Receiver<SessionStatus>,
     stamps: Stamps,
     endpoints: Mutex<BTreeMap<String, Endpoint>>,
+    /// The endpoints that cannot be advertised as they are, and why.
+    refused: Mutex<BTreeMap<String, String>>,
     warned: AtomicBool,
 }
 
 struct Endpoint {
+    /// What is in etcd, or on its way there.
+    draft: Option<Arc<Draft>>,
     /// The host in its `location`, from the first put to the last: ECF matches removals by it.
     host: Arc<OnceLock<String>>,
     /// Where it can be called, as the exporter says.
@@ -65,44 +71,70 @@ fn now() -> i64 {
 }
 
 impl Advertised {
-    /// Nothing yet; the host goes into every `location`, else our address on the connection to etcd does.
-    pub(super) fn new(session: &Session, host: Option<String>) -> Self {
+    /// Nothing yet; the host goes into every `location`, else our address on the connection to etcd does. With `replace`, a
+    /// changed record is deleted before it is put.
+    pub(super) fn new(session: &Session, host: Option<String>, replace: bool) -> Self {
         Self {
             inner: Arc::new(Inner {
                 host,
+                replace,
                 status: session.watch_status(),
                 stamps: Stamps {
                     last: AtomicI64::new(0),
                     clock: now,
                 },
                 endpoints: Mutex::default(),
+                refused: Mutex::default(),
                 warned: AtomicBool::new(false),
             }),
         }
     }
 
-    /// The record of an endpoint that is new, or has changed.
-    pub(super) fn record(&self, draft: Draft) -> Arc<dyn Record> {
-        let host = {
-            let mut endpoints = locked(&self.inner.endpoints);
-            let endpoint = endpoints
-                .entry(draft.endpoint_id().to_owned())
-                .or_insert_with(|| Endpoint {
-                    host: Arc::default(),
-                    container: String::new(),
-                });
-            draft.container_id().clone_into(&mut endpoint.container);
-            Arc::clone(&endpoint.host)
-        };
-        Arc::new(EndpointRecord {
+    /// The record of an endpoint that is new, or has changed; nothing when it says what the last one said.
+    pub(super) fn record(&self, draft: Draft) -> Option<Arc<dyn Record>> {
+        let mut endpoints = locked(&self.inner.endpoints);
+        let endpoint = endpoints
+            .entry(draft.endpoint_id().to_owned())
+            .or_insert_with(|| Endpoint {
+                draft: None,
+                host: Arc::default(),
+                container: String::new(),
+            });
+        if endpoint.draft.as_deref() == Some(&draft) {
+            return None;
+        }
+        draft.container_id().clone_into(&mut endpoint.container);
+        let draft = Arc::new(draft);
+        let before = endpoint.draft.replace(Arc::clone(&draft));
+        Some(Arc::new(EndpointRecord {
             draft,
-            host,
+            host: Arc::clone(&endpoint.host),
+            replaces: self.inner.replace && before.is_some(),
             inner: Arc::clone(&self.inner),
-        })
+        }))
+    }
+
+    /// An endpoint is as it should be in etcd, or will be.
+    pub(super) fn taken(&self, endpoint_id: &str) {
+        locked(&self.inner.refused).remove(endpoint_id);
+    }
+
+    /// An endpoint cannot be advertised as it is. The next try is a try, even of the same.
+    pub(super) fn refuse(&self, endpoint_id: &str, reason: String) {
+        if let Some(endpoint) = locked(&self.inner.endpoints).get_mut(endpoint_id) {
+            endpoint.draft = None;
+        }
+        locked(&self.inner.refused).insert(endpoint_id.to_owned(), reason);
+    }
+
+    /// The endpoints that cannot be advertised as they are, and why.
+    pub(super) fn refused(&self) -> BTreeMap<String, String> {
+        locked(&self.inner.refused).clone()
     }
 
     /// Forgets an endpoint and returns whether it was known.
     pub(super) fn forget(&self, endpoint_id: &str) -> bool {
+        self.taken(endpoint_id);
         locked(&self.inner.endpoints).remove(endpoint_id).is_some()
     }
 
@@ -135,8 +167,9 @@ fn misleads(local_address: IpAddr, container: &str) -> bool {
 
 /// What the session puts, as often as it has to.
 struct EndpointRecord {
-    draft: Draft,
+    draft: Arc<Draft>,
     host: Arc<OnceLock<String>>,
+    replaces: bool,
     inner: Arc<Inner>,
 }
 
@@ -153,6 +186,10 @@ impl Record for EndpointRecord {
             }
         });
         self.draft.write(host, self.inner.stamps.next())
+    }
+
+    fn replaces(&self) -> bool {
+        self.replaces
     }
 }
 

@@ -6,19 +6,21 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use ferlix_core::component::ComponentContext;
+use ferlix_core::property::Properties;
 use ferlix_etcd::{KeyValue, Session, SessionEvent, SessionEvents, SessionState};
 use ferlix_remote::provider::EndpointDirectory;
 use tokio::time::{Instant, sleep_until};
 
 use super::advertised::Advertised;
-use super::locked;
+use super::{Running, locked};
 use crate::directory::{Change, Directory};
 use crate::instantiate::when_connected;
 
-/// The property that shows the state of the session.
-const STATE: &str = "etcd.state";
+/// How often counts are shown.
+const STATUS_PERIOD: Duration = Duration::from_secs(1);
 
 /// So many records of a snapshot are read before others get their turn.
 const CHUNK: usize = 64;
@@ -32,11 +34,11 @@ pub(super) async fn events(
 ) {
     let apply = |change: Change| match change {
         Change::Put { key, endpoint } => {
-            tracing::debug!(key, endpoint = endpoint.id(), "an endpoint record is new");
-            endpoints.put(&key, endpoint);
+            tracing::debug!(%key, endpoint = endpoint.id(), "an endpoint record is new");
+            endpoints.put(key, endpoint);
         }
         Change::Remove { key } => {
-            tracing::debug!(key, "an endpoint record is gone");
+            tracing::debug!(%key, "an endpoint record is gone");
             endpoints.remove(&key);
         }
     };
@@ -62,7 +64,9 @@ pub(super) async fn events(
                 let change = locked(&directory).delete(&key);
                 change.into_iter().for_each(apply);
             }
-            Some(SessionEvent::Disconnected { .. }) => locked(&directory).disconnected(),
+            Some(SessionEvent::Disconnected { .. }) => {
+                locked(&directory).disconnected(Instant::now());
+            }
             Some(SessionEvent::Snapshot {
                 entries,
                 after_outage,
@@ -97,24 +101,27 @@ async fn until(time: Option<Instant>) {
     }
 }
 
-/// Shows the session's state as a service property, and calls who wants to know of the first connection.
-pub(super) async fn status(session: Session, context: ComponentContext) {
-    let mut status = session.watch_status();
-    let mut shown = None;
+/// Shows the status as service properties, and calls who wants to know of the first connection.
+pub(super) async fn status(running: Arc<Running>, context: ComponentContext) {
+    let mut changes = running.session.watch_status();
+    let mut shown = Properties::new();
     let mut called = false;
     loop {
-        let state = status.borrow_and_update().state;
-        if shown != Some(state) {
-            shown = Some(state);
-            context.set_property(STATE, state.as_str());
+        let state = changes.borrow_and_update().state;
+        for (key, value) in running.status().properties() {
+            if shown.get(key) != Some(&value) {
+                shown.insert(key, value.clone());
+                context.set_property(key, value);
+            }
         }
         if state == SessionState::Watching && !called {
             called = true;
             for callback in when_connected(&context) {
-                call(callback, session.clone(), &context);
+                call(callback, running.session.clone(), &context);
             }
         }
-        if status.changed().await.is_err() {
+        // What changes with every event is shown by the second, what matters at once.
+        if let Ok(Err(_)) = tokio::time::timeout(STATUS_PERIOD, changes.changed()).await {
             return;
         }
     }

@@ -10,38 +10,32 @@
 mod advertised;
 mod follow;
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use ferlix_core::component::{
     Callbacks, Component, ComponentContext, ComponentError, ComponentFactory, Fields, RetryPolicy,
 };
+use ferlix_core::error_chain;
 use ferlix_core::property::{Properties, Value};
-use ferlix_core::service;
-use ferlix_etcd::{Session, SessionState, SessionStatus, WriteOutcome};
+use ferlix_etcd::{Session, SessionState, WriteOutcome};
 use ferlix_remote::endpoint::EndpointDescription;
-use ferlix_remote::provider::{BoxError, EndpointAdvertiser, EndpointDirectory};
+use ferlix_remote::provider::{
+    BoxError, DiscoveredEndpoint, DiscoveredEndpoints, EndpointAdvertiser, EndpointDirectory,
+};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use self::advertised::Advertised;
-use crate::directory::{Directory, Known};
+use crate::directory::Directory;
 use crate::settings::{self, HIDDEN, Settings};
+use crate::status::{DiscoveryStatus, EtcdStatus, SkippedRecord};
 use crate::{Draft, Error, FACTORY};
 
-/// What the shell's commands ask of a provider; not for others.
-#[service("ferlix.rsa.discovery.etcd3")]
-pub(crate) trait Discovery: Send + Sync {
-    /// The name of the instance.
-    fn name(&self) -> String;
-    /// The session as it is now, unless the instance is on its way up or down.
-    fn status(&self) -> Option<(String, SessionStatus)>;
-    /// Everything that was seen.
-    fn known(&self) -> Vec<Known>;
-    /// How many records were skipped, by kind of error.
-    fn skipped(&self) -> BTreeMap<&'static str, u64>;
-}
+/// So many skipped records are shown with their reasons.
+const SHOWN: usize = 20;
 
 /// The component.
 pub(crate) struct EtcdDiscovery {
@@ -53,6 +47,9 @@ pub(crate) struct EtcdDiscovery {
 /// Everything that is there from validation to invalidation.
 struct Running {
     name: String,
+    /// The addresses that may be used.
+    members: Vec<String>,
+    stale_after: Option<Duration>,
     session: Session,
     advertised: Advertised,
     directory: Arc<Mutex<Directory>>,
@@ -69,7 +66,8 @@ impl Component for EtcdDiscovery {
     fn factory() -> ComponentFactory {
         let factory = ComponentFactory::of::<Self>(FACTORY)
             .provides::<Self, dyn EndpointAdvertiser>(|this| this)
-            .provides::<Self, dyn Discovery>(|this| this)
+            .provides::<Self, dyn DiscoveredEndpoints>(|this| this)
+            .provides::<Self, dyn EtcdStatus>(|this| this)
             // A configuration that is wrong stays wrong until somebody changes it.
             .retry(RetryPolicy::Off)
             .callbacks(Callbacks::<Self> {
@@ -116,30 +114,36 @@ impl EtcdDiscovery {
         let Settings {
             session: config,
             host,
-            hold,
+            patience,
+            replace,
         } = Settings::read(&self.properties)?;
-        let directory = Directory::new(&config.top_key, &config.session_id, hold);
+        let directory = Directory::new(&config.top_key, &config.session_id, patience);
         let directory = Arc::new(Mutex::new(directory));
         let endpoints = EndpointDirectory::open(context.bundle(), context.name())?;
+        let members = config.client.endpoints.clone();
         let (session, events) = Session::start(config).map_err(Error::from)?;
         context.set_property(settings::SESSION_ID, session.session_id());
 
-        let advertised = Advertised::new(&session, host);
+        let advertised = Advertised::new(&session, host, replace);
         let following = follow::events(
             events,
             Arc::clone(&directory),
             endpoints.clone(),
             advertised.clone(),
         );
-        let showing = follow::status(session.clone(), context.clone());
-        *locked(&self.running) = Some(Arc::new(Running {
+        let running = Arc::new(Running {
             name: context.name().to_owned(),
+            members,
+            stale_after: patience.stale_after,
             session,
             advertised,
             directory,
             endpoints,
-            tasks: Mutex::new(vec![tokio::spawn(following), tokio::spawn(showing)]),
-        }));
+            tasks: Mutex::default(),
+        });
+        let showing = follow::status(Arc::clone(&running), context.clone());
+        locked(&running.tasks).extend([tokio::spawn(following), tokio::spawn(showing)]);
+        *locked(&self.running) = Some(running);
         Ok(())
     }
 
@@ -165,15 +169,24 @@ impl EtcdDiscovery {
 #[async_trait]
 impl EndpointAdvertiser for EtcdDiscovery {
     async fn advertise(&self, endpoint: &EndpointDescription) -> Result<(), BoxError> {
-        let draft = Draft::new(endpoint)?;
         let Some(running) = self.running() else {
             return Err(Error::from(ferlix_etcd::Error::Closed).into());
         };
-        let record = running.advertised.record(draft);
-        let write = running.session.put(endpoint.id(), record);
-        taken_over(&running.session, write).await?;
-        running.advertised.warn_of_loopback();
-        Ok(())
+        match running.advertise(endpoint).await {
+            Ok(()) => {
+                running.advertised.taken(endpoint.id());
+                running.advertised.warn_of_loopback();
+                Ok(())
+            }
+            Err(error) => {
+                let reason = match &error {
+                    Error::Refused { reason, .. } => reason.clone(),
+                    other => error_chain(other),
+                };
+                running.advertised.refuse(endpoint.id(), reason);
+                Err(error.into())
+            }
+        }
     }
 
     async fn update(&self, endpoint: &EndpointDescription) -> Result<(), BoxError> {
@@ -211,27 +224,86 @@ async fn taken_over(
     }
 }
 
-impl Discovery for EtcdDiscovery {
+impl Running {
+    async fn advertise(&self, endpoint: &EndpointDescription) -> Result<(), Error> {
+        let draft = Draft::new(endpoint)?;
+        let Some(record) = self.advertised.record(draft) else {
+            return Ok(());
+        };
+        let write = self.session.put(endpoint.id(), Arc::clone(&record));
+        match taken_over(&self.session, write).await {
+            Ok(()) => Ok(()),
+            Err(error @ ferlix_etcd::Error::RequestTooLarge { .. }) => Err(Error::Refused {
+                endpoint: endpoint.id().to_owned(),
+                reason: format!("its record has {} bytes: {error}", record.value().len()),
+            }),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn status(&self) -> DiscoveryStatus {
+        let session = self.session.status();
+        let refused = self.advertised.refused();
+        let directory = locked(&self.directory);
+        let bad = directory.bad().take(SHOWN);
+        DiscoveryStatus {
+            session_id: self.session.session_id().to_owned(),
+            members: self.members.clone(),
+            stale_after: self.stale_after,
+            discovered: directory.len(),
+            sessions: directory.sessions(),
+            held: directory.held(),
+            skipped: directory.skipped().clone(),
+            bad_records: bad
+                .map(|(key, reason)| SkippedRecord {
+                    key: key.to_owned(),
+                    reason: reason.to_owned(),
+                })
+                .collect(),
+            refused,
+            session,
+        }
+    }
+
+    fn discovered(&self) -> Vec<DiscoveredEndpoint> {
+        let mut records = self.endpoints.discovered();
+        let directory = locked(&self.directory);
+        let now = Instant::now();
+        let away = self.session.status().state != SessionState::Watching;
+        for record in &mut records {
+            if let Some(session) = directory.session(&record.key) {
+                record.exporter = session.to_owned();
+            }
+            if let Some(until) = directory.held_until(&record.key) {
+                let left = until.saturating_duration_since(now).as_secs();
+                record.state = format!("missing, held for {left} s");
+            } else if away {
+                "etcd is away".clone_into(&mut record.state);
+            }
+        }
+        records
+    }
+}
+
+impl EtcdStatus for EtcdDiscovery {
     fn name(&self) -> String {
         self.running()
             .map_or_else(String::new, |running| running.name.clone())
     }
 
-    fn status(&self) -> Option<(String, SessionStatus)> {
-        let running = self.running()?;
-        let id = running.session.session_id().to_owned();
-        Some((id, running.session.status()))
+    fn status(&self) -> Option<DiscoveryStatus> {
+        self.running().map(|running| running.status())
+    }
+}
+
+impl DiscoveredEndpoints for EtcdDiscovery {
+    fn source(&self) -> String {
+        EtcdStatus::name(self)
     }
 
-    fn known(&self) -> Vec<Known> {
+    fn discovered(&self) -> Vec<DiscoveredEndpoint> {
         self.running()
-            .map_or_else(Vec::new, |running| locked(&running.directory).known())
-    }
-
-    fn skipped(&self) -> BTreeMap<&'static str, u64> {
-        self.running().map_or_else(BTreeMap::new, |running| {
-            locked(&running.directory).skipped().clone()
-        })
+            .map_or_else(Vec::new, |running| running.discovered())
     }
 }
 

@@ -42,7 +42,7 @@ const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
 /// assert_eq!(read(&bytes)?.timestamp(), 1_795_347_821_642);
 /// # Ok::<(), ferlix_discovery_etcd::Error>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Draft {
     endpoint_id: String,
     /// The properties without their time stamp; it belongs before the one of this index.

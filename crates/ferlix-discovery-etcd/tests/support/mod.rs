@@ -12,10 +12,13 @@ use ferlix_core::component::ComponentState;
 use ferlix_core::framework::Framework;
 use ferlix_core::property::{Properties, Value};
 use ferlix_core::registry::ServiceGuard;
-use ferlix_discovery_etcd::{BUNDLE, INSTANCE, instantiate, settings};
+use ferlix_discovery_etcd::{BUNDLE, DiscoveryStatus, EtcdStatus, INSTANCE, instantiate, settings};
 use ferlix_etcd::embedded::EmbeddedEtcd;
 use ferlix_remote::endpoint::EndpointDescription;
-use ferlix_remote::provider::{EndpointAdvertiser, EndpointEvent, EndpointEventListener, SCOPE};
+use ferlix_remote::provider::{
+    DiscoveredEndpoint, DiscoveredEndpoints, EndpointAdvertiser, EndpointEvent,
+    EndpointEventListener, SCOPE,
+};
 use tokio::sync::{Notify, mpsc};
 
 /// The top key of the tests.
@@ -160,6 +163,32 @@ impl Node {
             .text(settings::SESSION_ID)
             .unwrap()
             .to_owned()
+    }
+
+    /// Everything that is known.
+    pub(crate) fn discovered(&self) -> Vec<DiscoveredEndpoint> {
+        let context = self.framework.context();
+        context
+            .service::<dyn DiscoveredEndpoints>(None)
+            .unwrap()
+            .discovered()
+    }
+
+    /// The status of the usual instance.
+    pub(crate) fn status(&self) -> DiscoveryStatus {
+        let context = self.framework.context();
+        let service = context.service::<dyn EtcdStatus>(None).unwrap();
+        service.status().unwrap()
+    }
+
+    /// Waits until something holds.
+    pub(crate) async fn wait_for(&self, condition: impl Fn(&Self) -> bool) {
+        within(async {
+            while !condition(self) {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        })
+        .await;
     }
 
     pub(crate) fn state(&self) -> ComponentState {

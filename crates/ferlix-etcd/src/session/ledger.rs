@@ -26,6 +26,11 @@ const CALM: Duration = Duration::from_secs(10);
 pub trait Record: Send + Sync {
     /// The bytes to put now. It must be quick and must not block.
     fn value(&self) -> Vec<u8>;
+
+    /// Whether the key is deleted before each put, so that watchers see a removal and an addition rather than a change.
+    fn replaces(&self) -> bool {
+        false
+    }
 }
 
 impl<F: Fn() -> Vec<u8> + Send + Sync> Record for F {

@@ -93,6 +93,7 @@ impl CommandProvider for RsaCommand {
             "listcontainers" => self.list_containers(arguments.word(0), session),
             "listexports" => self.list_exports(arguments.word(0), session),
             "listimports" => self.list_imports(arguments.word(0), session),
+            "discovered" => self.discovered(arguments, session),
             "exportservice" => {
                 let service = arguments.required(0, "service_id")?;
                 self.export_service(service, arguments.word(1), arguments.word(2), session)

@@ -1,9 +1,11 @@
 //! The shell commands of the name space `rsa`.
 //!
-//! They show what is exported and imported, by which providers and containers, and export and import by hand with EDEF files.
+//! They show what is exported, discovered and imported, by which providers and containers, and export and import by hand
+//! with EDEF files.
 //! Deliberately absent: any state but the two defaults, which live as long as the component.
 
 mod component;
+mod discovered;
 mod files;
 mod listing;
 
@@ -43,6 +45,12 @@ fn commands() -> Vec<Command> {
         )
         .aliases(&["limps"])
         .optional("endpoint_id", Completion::None),
+        Command::new(
+            "discovered",
+            "Lists the endpoints that the discoveries know, and why they are not imported: all, those that match a filter, or those with a word",
+        )
+        .optional("filter", Completion::None)
+        .keywords("property"),
         Command::new(
             "exportservice",
             "Exports a service and writes its endpoints to an EDEF file",

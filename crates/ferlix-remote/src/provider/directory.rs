@@ -1,6 +1,6 @@
 //! [`EndpointDirectory`]: what a discovery has seen, and the delivery of it to the listeners.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -11,7 +11,9 @@ use ferlix_core::property::Properties;
 use ferlix_core::registry::{ListenerId, ServiceEvent, ServiceEventKind, ServiceGuard, ServiceRef};
 use ferlix_core::service::Service;
 
-use super::discovery::{EndpointEvent, EndpointEventKind, EndpointEventListener, SCOPE};
+use super::discovery::{
+    DiscoveredEndpoint, EndpointEvent, EndpointEventKind, EndpointEventListener, SCOPE,
+};
 use crate::endpoint::EndpointDescription;
 use crate::work::{Rounds, Runner, locked};
 
@@ -41,9 +43,9 @@ struct Inner {
 
 #[derive(Default)]
 struct State {
-    records: BTreeMap<String, EndpointDescription>,
+    records: BTreeMap<Arc<str>, EndpointDescription>,
     /// The keys of each endpoint, the one put last at the end.
-    keys: BTreeMap<String, Vec<String>>,
+    keys: HashMap<String, Vec<Arc<str>>>,
     listeners: BTreeMap<u64, Listener>,
 }
 
@@ -88,21 +90,31 @@ impl EndpointDirectory {
     }
 
     /// Puts a record under a key, in place of the one that was there.
-    pub fn put(&self, key: &str, endpoint: EndpointDescription) {
-        let id = endpoint.id().to_owned();
-        let mut changed = BTreeSet::from([id.clone()]);
+    pub fn put(&self, key: impl Into<Arc<str>>, endpoint: EndpointDescription) {
+        let key = key.into();
+        let now = endpoint.clone();
+        let mut replaced = None;
         {
             let mut state = locked(&self.inner.state);
-            let before = state.records.insert(key.to_owned(), endpoint);
-            if let Some(before) = before.filter(|before| before.id() != id) {
-                changed.insert(before.id().to_owned());
-                state.forget_key(before.id(), key);
+            let before = state.records.insert(Arc::clone(&key), endpoint);
+            if let Some(before) = before.filter(|before| before.id() != now.id()) {
+                state.forget_key(before.id(), &key);
+                replaced = Some(before);
             }
-            let keys = state.keys.entry(id).or_default();
-            keys.retain(|other| other != key);
-            keys.push(key.to_owned());
+            match state.keys.get_mut(now.id()) {
+                Some(keys) => {
+                    keys.retain(|other| *other != key);
+                    keys.push(key);
+                }
+                None => {
+                    state.keys.insert(now.id().to_owned(), vec![key]);
+                }
+            }
         }
-        changed.iter().for_each(|id| self.request_all(id));
+        if let Some(before) = replaced {
+            self.request_all(before.id());
+        }
+        self.request_all(now.id());
     }
 
     /// Removes the record of a key and returns whether it was there.
@@ -127,15 +139,32 @@ impl EndpointDirectory {
         locked(&self.inner.state).records.get(key).cloned()
     }
 
-    /// All records with their keys, by key.
+    /// How many records there are.
     #[must_use]
-    pub fn records(&self) -> Vec<(String, EndpointDescription)> {
+    pub fn len(&self) -> usize {
+        locked(&self.inner.state).records.len()
+    }
+
+    /// Whether there is no record.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// All records, by key, and who was told of them.
+    #[must_use]
+    pub fn discovered(&self) -> Vec<DiscoveredEndpoint> {
         let state = locked(&self.inner.state);
-        state
-            .records
-            .iter()
-            .map(|(key, endpoint)| (key.clone(), endpoint.clone()))
-            .collect()
+        let record = |(key, endpoint): (&Arc<str>, &EndpointDescription)| {
+            let listeners = state.listeners.iter();
+            let told = listeners.filter(|(_, listener)| listener.told.contains_key(endpoint.id()));
+            let listeners = told.map(|(id, _)| *id).collect();
+            DiscoveredEndpoint {
+                listeners,
+                ..DiscoveredEndpoint::new(Arc::clone(key), endpoint.clone())
+            }
+        };
+        state.records.iter().map(record).collect()
     }
 
     /// Removes everything and returns when every listener was told, at most after ten seconds.
@@ -223,7 +252,9 @@ impl EndpointDirectory {
 
     /// Tells one listener of every endpoint.
     fn request_listener(&self, listener: u64) {
-        let ids: Vec<String> = locked(&self.inner.state).keys.keys().cloned().collect();
+        // In an order that stays, so that two runs are alike.
+        let mut ids: Vec<String> = locked(&self.inner.state).keys.keys().cloned().collect();
+        ids.sort_unstable();
         ids.iter().for_each(|id| self.request(listener, id));
     }
 
@@ -275,7 +306,7 @@ impl State {
         let Some(keys) = self.keys.get_mut(id) else {
             return;
         };
-        keys.retain(|other| other != key);
+        keys.retain(|other| **other != *key);
         if keys.is_empty() {
             self.keys.remove(id);
             for listener in self.listeners.values_mut() {

@@ -1,6 +1,7 @@
 //! How a discovery takes part: it advertises what is exported here, and tells what it sees elsewhere.
 
 use std::fmt;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 
@@ -106,9 +107,62 @@ impl EndpointEvent {
 pub trait EndpointEventListener: Send + Sync {
     /// An endpoint came, changed or went. The next event of the same endpoint waits until this returns.
     async fn endpoint_changed(&self, event: EndpointEvent);
+
+    /// Why this listener does not import an endpoint that it was told of, in words for whoever looks at a listing. `None`
+    /// when it did import it, does not know it, or has nothing to say.
+    fn refusal(&self, endpoint: &EndpointDescription) -> Option<String> {
+        let _ = endpoint;
+        None
+    }
 }
 
 local_service!(
     dyn EndpointEventListener,
     "ferlix.rsa.discovery.endpointeventlistener"
 );
+
+/// What a discovery knows, for listings: the service `ferlix.rsa.discovery.discoveredendpoints`.
+///
+/// A discovery with an [`EndpointDirectory`](super::EndpointDirectory) hands out
+/// [what that knows](super::EndpointDirectory::discovered), with what only the discovery can say of it.
+pub trait DiscoveredEndpoints: Send + Sync {
+    /// The name of the discovery, as in [`EndpointEvent::source`].
+    fn source(&self) -> String;
+
+    /// Everything that it knows now, in an order that stays.
+    fn discovered(&self) -> Vec<DiscoveredEndpoint>;
+}
+
+local_service!(
+    dyn DiscoveredEndpoints,
+    "ferlix.rsa.discovery.discoveredendpoints"
+);
+
+/// One record of a discovery. An endpoint that lies under several keys has several.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct DiscoveredEndpoint {
+    /// Where it lies: a key or a file.
+    pub key: Arc<str>,
+    /// The endpoint.
+    pub endpoint: EndpointDescription,
+    /// Who advertises it, as the discovery tells exporters apart; the identity of its framework unless it knows better.
+    pub exporter: String,
+    /// Whether it is there, or in which way it is not, in few words.
+    pub state: String,
+    /// The services of the listeners that were told of the endpoint, by `service.id`.
+    pub listeners: Vec<u64>,
+}
+
+impl DiscoveredEndpoint {
+    /// A record that is there and of which nobody was told.
+    pub fn new(key: impl Into<Arc<str>>, endpoint: EndpointDescription) -> Self {
+        Self {
+            key: key.into(),
+            exporter: endpoint.framework_uuid().unwrap_or("unknown").to_owned(),
+            endpoint,
+            state: "present".to_owned(),
+            listeners: Vec::new(),
+        }
+    }
+}

@@ -1,8 +1,8 @@
 //! The service provider interface: what a distribution or a discovery implements, and a helper for discoveries.
 //!
 //! All of it is services. A distribution registers an [`ExportProvider`] and an [`ImportProvider`] and, while it has
-//! any, its containers; a discovery registers an [`EndpointAdvertiser`] and tells every [`EndpointEventListener`]
-//! what it sees. The Remote Service Admin and the topology managers find them in the registry and follow them as they
+//! any, its containers; a discovery registers an [`EndpointAdvertiser`], tells every [`EndpointEventListener`]
+//! what it sees, and shows all of it as [`DiscoveredEndpoints`]. The Remote Service Admin and the topology managers find them in the registry and follow them as they
 //! come and go. Deliberately absent: which provider exports what (the admin's work), and how anything travels.
 
 mod directory;
@@ -11,7 +11,8 @@ mod distribution;
 
 pub use directory::EndpointDirectory;
 pub use discovery::{
-    EndpointAdvertiser, EndpointEvent, EndpointEventKind, EndpointEventListener, SCOPE,
+    DiscoveredEndpoint, DiscoveredEndpoints, EndpointAdvertiser, EndpointEvent, EndpointEventKind,
+    EndpointEventListener, SCOPE,
 };
 pub use distribution::{
     ContainerId, ExportContainer, ExportProvider, ImportContainer, ImportProvider,

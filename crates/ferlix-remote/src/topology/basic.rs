@@ -16,7 +16,7 @@ use crate::admin::{
     RemoteServiceAdmin, RemoteServiceAdminEvent, RemoteServiceAdminEventKind,
     RemoteServiceAdminListener,
 };
-use crate::endpoint::names;
+use crate::endpoint::{EndpointDescription, names};
 use crate::provider::{
     EndpointAdvertiser, EndpointEvent, EndpointEventListener, ExportProvider, ImportProvider,
 };
@@ -151,6 +151,10 @@ impl RemoteServiceAdminListener for Topology {
 impl EndpointEventListener for Topology {
     async fn endpoint_changed(&self, event: EndpointEvent) {
         self.importing.endpoint_changed(event).await;
+    }
+
+    fn refusal(&self, endpoint: &EndpointDescription) -> Option<String> {
+        self.importing.refusal(endpoint)
     }
 }
 

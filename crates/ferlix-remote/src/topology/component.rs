@@ -12,6 +12,7 @@ use ferlix_core::{bundle, component, lifecycle};
 
 use super::Topology;
 use crate::admin::{RemoteServiceAdmin, RemoteServiceAdminEvent, RemoteServiceAdminListener};
+use crate::endpoint::EndpointDescription;
 use crate::provider::{EndpointEvent, EndpointEventListener};
 
 /// The name of the factory.
@@ -82,6 +83,10 @@ impl EndpointEventListener for BasicTopologyManager {
         if let Some(topology) = self.topology.get() {
             topology.endpoint_changed(event).await;
         }
+    }
+
+    fn refusal(&self, endpoint: &EndpointDescription) -> Option<String> {
+        self.topology.get()?.refusal(endpoint)
     }
 }
 

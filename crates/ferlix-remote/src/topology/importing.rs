@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
+use ferlix_core::error_chain;
+
 use crate::Error;
 use crate::admin::{ImportRegistration, RemoteServiceAdmin};
 use crate::endpoint::EndpointDescription;
@@ -39,26 +41,39 @@ struct Known {
 struct Imported {
     endpoint: EndpointDescription,
     providers: u64,
-    /// `None` when no provider took it.
-    registration: Option<ImportRegistration>,
+    /// The error when there is no provider that takes it.
+    registration: Result<ImportRegistration, Error>,
 }
 
 impl Imported {
     fn is_open(&self) -> bool {
         self.registration
             .as_ref()
-            .is_some_and(|registration| registration.reference().is_ok())
+            .is_ok_and(|registration| registration.reference().is_ok())
     }
 
     /// Whether it was tried in vain, rather than closed by somebody.
     fn has_failed(&self) -> bool {
         self.registration
             .as_ref()
-            .is_none_or(|registration| registration.error().is_some())
+            .map_or(true, |registration| registration.error().is_some())
+    }
+
+    /// Why there is no proxy, if there is none.
+    fn refusal(&self) -> Option<String> {
+        match &self.registration {
+            Err(Error::NoProvider { reason, .. }) => Some(reason.clone()),
+            Err(error) => Some(error_chain(error)),
+            Ok(registration) => match registration.error() {
+                Some(error) => Some(error_chain(&error)),
+                None if self.is_open() => None,
+                None => Some("its proxy was withdrawn by hand".to_owned()),
+            },
+        }
     }
 
     async fn close(&self) {
-        if let Some(registration) = &self.registration {
+        if let Ok(registration) = &self.registration {
             registration.close().await;
         }
     }
@@ -101,6 +116,18 @@ impl Importing {
             }
         }
         self.bring_in_line(&id).await;
+    }
+
+    /// Why an endpoint is not imported; `None` when it is, or is not known.
+    pub(super) fn refusal(&self, endpoint: &EndpointDescription) -> Option<String> {
+        if endpoint.framework_uuid() == Some(&self.framework_uuid) {
+            return Some("this framework exports it".to_owned());
+        }
+        let state = locked(&self.state);
+        match &state.endpoints.get(endpoint.id())?.imported {
+            Some(imported) => imported.refusal(),
+            None => Some("its import is under way".to_owned()),
+        }
     }
 
     /// One more provider may import what could not be imported.
@@ -178,16 +205,14 @@ impl Importing {
         }
     }
 
-    async fn import(&self, endpoint: &EndpointDescription) -> Option<ImportRegistration> {
-        match self.admin.import_service(endpoint).await {
-            Ok(registration) => Some(registration),
-            Err(error) => {
-                if !matches!(error, Error::Closed { .. }) {
-                    tracing::info!(%error, "the endpoint waits for a provider");
-                }
-                None
-            }
+    async fn import(&self, endpoint: &EndpointDescription) -> Result<ImportRegistration, Error> {
+        let imported = self.admin.import_service(endpoint).await;
+        if let Err(error) = &imported
+            && !matches!(error, Error::Closed { .. })
+        {
+            tracing::info!(%error, "the endpoint waits for a provider");
         }
+        imported
     }
 
     /// Updates a proxy, or replaces it when it cannot follow.
@@ -195,10 +220,10 @@ impl Importing {
         &self,
         imported: &Imported,
         endpoint: &EndpointDescription,
-    ) -> Option<ImportRegistration> {
+    ) -> Result<ImportRegistration, Error> {
         let registration = imported.registration.clone()?;
         match registration.update(endpoint).await {
-            Ok(()) => Some(registration),
+            Ok(()) => Ok(registration),
             Err(error) => {
                 tracing::debug!(%error, "the endpoint is imported anew");
                 registration.close().await;

@@ -423,7 +423,7 @@ async fn defaults_are_shown_and_changed() {
 }
 
 #[tokio::test]
-async fn every_command_has_ipopos_names() {
+async fn every_command_has_ipopos_names_but_for_one_that_ipopo_lacks() {
     let shell = Shell::start().await;
     assert_eq!(shell.commands.namespace(), "rsa");
     let names: Vec<String> = shell
@@ -439,6 +439,7 @@ async fn every_command_has_ipopos_names() {
             "listcontainers lcs",
             "listexports lexps",
             "listimports limps",
+            "discovered",
             "exportservice exportsvc",
             "importservice impsvc",
             "unexportservice unexpsvc",

@@ -130,7 +130,7 @@ async fn an_endpoint_stays_while_one_key_has_it() {
     directory.remove("k1");
     framework.settle().await;
     assert_eq!(listener.log.take(), ["REMOVED e1 a (endpoint.id=*)"]);
-    assert!(directory.records().is_empty());
+    assert!(directory.is_empty());
 }
 
 #[tokio::test]
@@ -279,7 +279,7 @@ proptest! {
                     directory.remove(&key);
                 } else {
                     let time = i64::try_from(time).unwrap();
-                    directory.put(&key, described(&format!("e{id}"), &format!("v{value}"), time));
+                    directory.put(key.as_str(), described(&format!("e{id}"), &format!("v{value}"), time));
                 }
                 if *settle {
                     framework.settle().await;
@@ -293,7 +293,8 @@ proptest! {
             known_late.sort();
             assert_eq!(known, known_late);
             let recorded = |entry: &(String, Option<String>)| {
-                directory.records().iter().any(|(_, endpoint)| {
+                directory.discovered().iter().any(|record| {
+                    let endpoint = &record.endpoint;
                     endpoint.id() == entry.0 && endpoint.properties().text("value") == entry.1.as_deref()
                 })
             };

@@ -5,6 +5,7 @@
 mod admin;
 mod commands;
 mod directory;
+mod discovery;
 mod edef;
 mod health;
 mod support;

@@ -11,7 +11,7 @@ use super::{Done, Link, Task};
 use crate::client::{Client, Event, KeyValue, Range};
 use crate::error::Error;
 use crate::session::Command;
-use crate::session::ledger::{Content, Finished, Seen, Verdict, Work, Written};
+use crate::session::ledger::{Content, Finished, Record, Seen, Verdict, Work, Written};
 
 /// So many writes are on their way at a time.
 pub(super) const WRITES_IN_FLIGHT: usize = 64;
@@ -143,29 +143,38 @@ async fn write(client: Client, work: Work, lease: i64) -> Finished {
             revision,
             content: None,
         }),
-        Some(record) => match catch_unwind(AssertUnwindSafe(|| record.value())) {
-            Err(_) => Err(Error::RecordPanicked { key: key.clone() }),
-            Ok(value) => {
-                let value = Bytes::from(value);
-                let content = Content {
-                    value: value.clone(),
-                    lease,
-                };
-                client
-                    .put(key.as_bytes(), value, lease)
-                    .await
-                    .map(|revision| Written {
-                        revision,
-                        content: Some(content),
-                    })
-            }
-        },
+        Some(record) => put(&client, &key, &*record, lease).await,
     };
     Finished {
         key,
         version,
         result,
     }
+}
+
+async fn put(
+    client: &Client,
+    key: &str,
+    record: &dyn Record,
+    lease: i64,
+) -> Result<Written, Error> {
+    let asked = catch_unwind(AssertUnwindSafe(|| (record.value(), record.replaces())));
+    let (value, replaces) = asked.map_err(|_| Error::RecordPanicked {
+        key: key.to_owned(),
+    })?;
+    if replaces {
+        client.delete(key.as_bytes()).await?;
+    }
+    let value = Bytes::from(value);
+    let content = Content {
+        value: value.clone(),
+        lease,
+    };
+    let revision = client.put(key.as_bytes(), value, lease).await?;
+    Ok(Written {
+        revision,
+        content: Some(content),
+    })
 }
 
 fn seen(kv: &KeyValue) -> Seen {
