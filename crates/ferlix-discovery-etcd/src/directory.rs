@@ -206,6 +206,18 @@ impl Directory {
         self.remove_all(&gone)
     }
 
+    /// The endpoints whose records are held, by key.
+    pub(crate) fn held_endpoints(&self) -> Vec<(Arc<str>, EndpointDescription)> {
+        let held = self.held.keys();
+        held.filter_map(|key| Some((Arc::clone(key), self.entries.get(key)?.clone())))
+            .collect()
+    }
+
+    /// Gives up a record that is held; one that was put meanwhile stays.
+    pub(crate) fn give_up(&mut self, key: &str) -> Option<Change> {
+        self.held.contains_key(key).then(|| self.remove(key))?
+    }
+
     /// How many records are known.
     pub(crate) fn len(&self) -> usize {
         self.entries.len()

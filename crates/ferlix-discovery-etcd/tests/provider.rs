@@ -4,13 +4,16 @@
 
 mod support;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use ferlix_core::component::ComponentState;
 use ferlix_core::property::{Properties, Value};
+use ferlix_core::service::{CallError, Caller, Health};
 use ferlix_discovery_etcd::{Draft, FACTORY, INSTANCE, read, settings, status};
 use ferlix_etcd::embedded::EmbeddedEtcd;
 use ferlix_remote::provider::EndpointEventKind;
+use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
 
 use support::{Node, TOP, endpoint, etcd, within};
@@ -719,6 +722,62 @@ async fn a_slow_listener_holds_up_neither_the_session_nor_others() {
     }
     let shown = importer.run("etcd", &[]).await;
     assert!(shown.contains("recoveries 0, leases 1,"), "{shown}");
+}
+
+/// Stands for the proxy of an endpoint.
+struct Proxy(Arc<Health>);
+
+impl Caller for Proxy {
+    fn call(&self, _: &str, _: Vec<Value>) -> BoxFuture<'static, Result<Value, CallError>> {
+        let health = Arc::clone(&self.0);
+        Box::pin(async move {
+            let refused = CallError::Unreachable {
+                peer: "the exporter".to_owned(),
+                source: "connection refused".into(),
+            };
+            health.watch(async { Err(refused) }).await
+        })
+    }
+
+    fn health(&self) -> Option<&Arc<Health>> {
+        Some(&self.0)
+    }
+}
+
+#[tokio::test]
+async fn what_is_held_goes_when_calls_to_it_fail() {
+    let etcd = etcd().await;
+    // It is held for the half minute of the lease.
+    let mut importer = Node::new(&etcd).await;
+    let config = ferlix_etcd::EtcdConfig::new([etcd.local_addr().to_string()]);
+    let client = ferlix_etcd::Client::connect(config).await.unwrap();
+    for id in ["dead", "alive"] {
+        let record = Draft::new(&endpoint(id, "one")).unwrap().write("h", 1);
+        let key = format!("{TOP}/gone/{id}");
+        client.put(key.as_bytes(), record.into(), 0).await.unwrap();
+        assert_eq!(importer.event().await.endpoint.id(), id);
+    }
+    let context = importer.framework.context();
+    let proxies = ["dead", "alive"].map(|id| {
+        let proxy = Arc::new(Proxy(Arc::default()));
+        let properties = Properties::from([("endpoint.id", id), ("service.imported", "true")]);
+        let names = vec!["org.example.Hello".to_owned()];
+        context
+            .register_remote(names, Arc::clone(&proxy) as Arc<dyn Caller>, properties)
+            .unwrap();
+        proxy
+    });
+    etcd.store().wipe();
+    importer
+        .wait_for(|importer| importer.status().held == 2)
+        .await;
+    proxies[0].call("any", Vec::new()).await.unwrap_err();
+    let event = importer.event().await;
+    assert_eq!(
+        (event.kind, event.endpoint.id()),
+        (EndpointEventKind::Removed, "dead")
+    );
+    assert_eq!(importer.status().held, 1, "the other one is held on");
 }
 
 #[tokio::test]

@@ -207,6 +207,22 @@ fn what_is_held_comes_back_without_a_change() {
 }
 
 #[test]
+fn what_is_held_can_be_given_up_and_nothing_else() {
+    let now = Instant::now();
+    let mut directory = directory();
+    let both = [("top/s/a", record("a", "1")), ("top/s/b", record("b", "1"))];
+    snapshot(&mut directory, &both, true, now);
+    snapshot(&mut directory, &both[..1], true, now);
+    let held = directory.held_endpoints();
+    let held: Vec<_> = held.iter().map(|(key, one)| (&**key, one.id())).collect();
+    assert_eq!(held, [("top/s/b", "b")]);
+    assert!(directory.give_up("top/s/a").is_none());
+    assert!(directory.give_up("top/s/b").is_some());
+    assert!(directory.give_up("top/s/b").is_none());
+    assert_eq!((directory.held(), directory.next_expiry()), (0, None));
+}
+
+#[test]
 fn nothing_that_is_held_goes_while_etcd_is_away() {
     let now = Instant::now();
     let mut directory = directory();

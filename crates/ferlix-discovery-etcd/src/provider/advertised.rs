@@ -34,8 +34,10 @@ struct Inner {
 }
 
 struct Endpoint {
-    /// What is in etcd, or on its way there.
+    /// What is in etcd, or on its way there; nothing when that was refused.
     draft: Option<Arc<Draft>>,
+    /// Whether something of it was taken.
+    known: bool,
     /// The host in its `location`, from the first put to the last: ECF matches removals by it.
     host: Arc<OnceLock<String>>,
     /// Where it can be called, as the exporter says.
@@ -97,6 +99,7 @@ impl Advertised {
             .entry(draft.endpoint_id().to_owned())
             .or_insert_with(|| Endpoint {
                 draft: None,
+                known: false,
                 host: Arc::default(),
                 container: String::new(),
             });
@@ -105,17 +108,20 @@ impl Advertised {
         }
         draft.container_id().clone_into(&mut endpoint.container);
         let draft = Arc::new(draft);
-        let before = endpoint.draft.replace(Arc::clone(&draft));
+        endpoint.draft = Some(Arc::clone(&draft));
         Some(Arc::new(EndpointRecord {
             draft,
             host: Arc::clone(&endpoint.host),
-            replaces: self.inner.replace && before.is_some(),
+            replaces: self.inner.replace && endpoint.known,
             inner: Arc::clone(&self.inner),
         }))
     }
 
     /// An endpoint is as it should be in etcd, or will be.
     pub(super) fn taken(&self, endpoint_id: &str) {
+        if let Some(endpoint) = locked(&self.inner.endpoints).get_mut(endpoint_id) {
+            endpoint.known = true;
+        }
         locked(&self.inner.refused).remove(endpoint_id);
     }
 
@@ -134,7 +140,7 @@ impl Advertised {
 
     /// Forgets an endpoint and returns whether it was known.
     pub(super) fn forget(&self, endpoint_id: &str) -> bool {
-        self.taken(endpoint_id);
+        locked(&self.inner.refused).remove(endpoint_id);
         locked(&self.inner.endpoints).remove(endpoint_id).is_some()
     }
 

@@ -9,8 +9,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ferlix_core::component::ComponentContext;
+use ferlix_core::filter::Filter;
+use ferlix_core::framework::BundleContext;
 use ferlix_core::property::Properties;
+use ferlix_core::registry::ServiceRef;
 use ferlix_etcd::{KeyValue, Session, SessionEvent, SessionEvents, SessionState};
+use ferlix_remote::endpoint::{EndpointDescription, names};
 use ferlix_remote::provider::EndpointDirectory;
 use tokio::time::{Instant, sleep_until};
 
@@ -22,6 +26,13 @@ use crate::instantiate::when_connected;
 /// How often counts are shown.
 const STATUS_PERIOD: Duration = Duration::from_secs(1);
 
+/// How often those who hold records look whether their endpoints still answer.
+const LOOK_PERIOD: Duration = Duration::from_millis(500);
+
+/// A held record goes when calls to its endpoint have failed for so long: an exporter that is starting again with everything
+/// else is not given up for one call.
+const REFUSED_FOR: Duration = Duration::from_secs(2);
+
 /// So many records of a snapshot are read before others get their turn.
 const CHUNK: usize = 64;
 
@@ -31,7 +42,9 @@ pub(super) async fn events(
     directory: Arc<Mutex<Directory>>,
     endpoints: EndpointDirectory,
     advertised: Advertised,
+    context: BundleContext,
 ) {
+    let mut looked_at = Instant::now();
     let apply = |change: Change| match change {
         Change::Put { key, endpoint } => {
             tracing::debug!(%key, endpoint = endpoint.id(), "an endpoint record is new");
@@ -43,13 +56,29 @@ pub(super) async fn events(
         }
     };
     loop {
-        let expiry = locked(&directory).next_expiry();
+        let (expiry, is_holding) = {
+            let directory = locked(&directory);
+            (directory.next_expiry(), directory.held() > 0)
+        };
+        let look = is_holding.then(|| looked_at + LOOK_PERIOD);
         let event = tokio::select! {
             biased;
             event = events.recv() => event,
             () = until(expiry) => {
                 let gone = locked(&directory).expire(Instant::now());
                 gone.into_iter().for_each(apply);
+                continue;
+            }
+            () = until(look) => {
+                looked_at = Instant::now();
+                let held = locked(&directory).held_endpoints();
+                for (key, endpoint) in held {
+                    if refuses_calls(&context, &endpoint) {
+                        tracing::warn!(%key, "EXPIRED endpoint record: it is missing after an outage, and calls to it fail");
+                        let gone = locked(&directory).give_up(&key);
+                        gone.into_iter().for_each(apply);
+                    }
+                }
                 continue;
             }
         };
@@ -87,6 +116,20 @@ pub(super) async fn events(
             Some(_) => {}
         }
     }
+}
+
+/// Whether calls to an endpoint have failed for a while, as far as anybody here calls it.
+fn refuses_calls(context: &BundleContext, endpoint: &EndpointDescription) -> bool {
+    let filter = Filter::equal(names::ENDPOINT_ID, endpoint.id());
+    let proxies = context.references(None, Some(&filter));
+    let fails = |proxy: &ServiceRef| {
+        let Some(health) = proxy.health().map(|health| health.status()) else {
+            return false;
+        };
+        let time = health.since.elapsed().unwrap_or_default();
+        proxy.is_imported() && !health.healthy && time >= REFUSED_FOR
+    };
+    proxies.iter().any(fails)
 }
 
 fn put_all(directory: &mut Directory, entries: &[KeyValue]) -> Vec<Change> {

@@ -18,7 +18,6 @@ use async_trait::async_trait;
 use ferlix_core::component::{
     Callbacks, Component, ComponentContext, ComponentError, ComponentFactory, Fields, RetryPolicy,
 };
-use ferlix_core::error_chain;
 use ferlix_core::property::{Properties, Value};
 use ferlix_etcd::{Session, SessionState, WriteOutcome};
 use ferlix_remote::endpoint::EndpointDescription;
@@ -130,6 +129,7 @@ impl EtcdDiscovery {
             Arc::clone(&directory),
             endpoints.clone(),
             advertised.clone(),
+            context.bundle().clone(),
         );
         let running = Arc::new(Running {
             name: context.name().to_owned(),
@@ -179,11 +179,10 @@ impl EndpointAdvertiser for EtcdDiscovery {
                 Ok(())
             }
             Err(error) => {
-                let reason = match &error {
-                    Error::Refused { reason, .. } => reason.clone(),
-                    other => error_chain(other),
-                };
-                running.advertised.refuse(endpoint.id(), reason);
+                // Any other is etcd's, and the session tries again.
+                if let Error::Refused { reason, .. } = &error {
+                    running.advertised.refuse(endpoint.id(), reason.clone());
+                }
                 Err(error.into())
             }
         }

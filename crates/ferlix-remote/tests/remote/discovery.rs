@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use ferlix_core::command::{Arguments, CommandProvider, Session};
 use ferlix_core::framework::Framework;
 use ferlix_core::property::{Properties, Value};
+use ferlix_core::registry::ServiceRef;
 use ferlix_remote::discovery::edef;
 use ferlix_remote::discovery::process::{self, Exchange};
 use ferlix_remote::endpoint::EndpointDescription;
@@ -66,7 +67,7 @@ fn is_imported(framework: &Framework) -> bool {
     context
         .references(Some("org.example.IHello"), None)
         .iter()
-        .any(|service| service.is_imported())
+        .any(ServiceRef::is_imported)
 }
 
 #[tokio::test]
