@@ -36,9 +36,6 @@ pub(crate) enum Error {
     /// What should be JSON is none.
     #[error("JSON: {0}")]
     Json(#[from] serde_json::Error),
-    /// The etcd client failed.
-    #[error("etcd: {0}")]
-    EtcdClient(#[from] ferlix_etcd::Error),
     /// The system refused something.
     #[error(transparent)]
     Io(#[from] io::Error),
