@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::command::{Error, cargo, run as run_command};
-use crate::{codegen, fuzz, test, tidy};
+use crate::{codegen, fuzz, loom, test, tidy};
 
 /// A step's name and what it does.
 type Step = (&'static str, fn(&Path) -> Result<(), Error>);
@@ -41,6 +41,7 @@ const STEPS: &[Step] = &[
         })
     }),
     ("test", |root| test::run(root, false)),
+    ("loom", loom::run),
     ("fuzz", |root| fuzz::run(root, None, 20)),
     ("demo", |root| run_command(cargo(root).arg("demo"))),
 ];

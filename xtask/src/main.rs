@@ -10,6 +10,7 @@ mod ci;
 mod codegen;
 mod command;
 mod fuzz;
+mod loom;
 mod peers;
 mod soak;
 mod tables;
@@ -51,6 +52,8 @@ enum Task {
         #[arg(long, default_value_t = 20)]
         seconds: u32,
     },
+    /// Runs the registry's locks through every order in which threads can meet
+    Loom,
     /// Fetches the real peers for the tests (etcd and iPOPO) into target/peers
     Setup,
     /// Runs the tests that draw what happens from a seed, all or those named, with thousands of seeds
@@ -84,6 +87,7 @@ fn main() -> ExitCode {
         Task::Codegen { check: false } => codegen::run().map_err(codegen_error),
         Task::Codegen { check: true } => codegen::check().map_err(codegen_error),
         Task::Fuzz { target, seconds } => fuzz::run(&root, target.as_deref(), seconds),
+        Task::Loom => loom::run(&root),
         Task::Setup => peers::set_up(&root).map(|peers| println!("{peers}")),
         Task::Soak { names, seeds, seed } => soak::run(&root, &names, seeds, seed),
         Task::Tables => tables::run(&root),

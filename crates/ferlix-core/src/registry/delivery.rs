@@ -37,13 +37,7 @@ impl Registry {
             revision,
             departure,
         };
-        let mut queue = service.0.events();
-        if queue.draining {
-            queue.waiting.push_back((event, hold));
-            return None;
-        }
-        queue.draining = true;
-        Some((event, hold))
+        service.0.events.begin((event, hold))
     }
 
     /// Delivers an event and those of the same service that come in meanwhile.
@@ -59,15 +53,9 @@ impl Registry {
                 event.reference.release_users();
             }
             drop(hold);
-            let mut queue = event.reference.0.events();
-            match queue.waiting.pop_front() {
+            match event.reference.0.events.next() {
                 Some(waiting) => next = waiting,
-                None => {
-                    queue.draining = false;
-                    // Few services ever have a queue: none of them keeps the memory for it.
-                    queue.waiting = std::collections::VecDeque::new();
-                    return;
-                }
+                None => return,
             }
         }
     }

@@ -27,7 +27,13 @@ mod registration;
 mod scope;
 mod specification;
 mod store;
+mod turn;
 mod usage;
+
+/// The locks of `turn`, which are others in the package `loom`.
+mod sync {
+    pub(super) use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+}
 
 pub use departure::DepartureHold;
 pub use event::{ServiceEvent, ServiceEventKind};

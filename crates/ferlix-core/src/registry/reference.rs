@@ -1,17 +1,18 @@
 //! [`ServiceRef`]: one registered service, seen from outside.
 
 use std::cmp::Ordering as Order;
-use std::collections::VecDeque;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::atomic::{AtomicI32, AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 
+use super::delivery::Delivery;
 use super::guard::Share;
+use super::turn::InTurn;
 use super::usage::Users;
-use super::{Hold, ServiceEvent, ServiceObject, ServiceScope};
+use super::{ServiceObject, ServiceScope};
 use crate::property::{Properties, Value, keys};
 use crate::service::{Caller, Dispatch, Health, Service};
 
@@ -33,14 +34,8 @@ pub(super) struct Entry {
     pub(super) users: Mutex<Users>,
     /// What the guards of bundles share; changed while the users are locked.
     pub(super) shares: ArcSwapOption<Vec<Arc<Share>>>,
-    pub(super) events: Mutex<EventQueue>,
-}
-
-/// The events of one service that were not delivered yet, and whether somebody is delivering.
-#[derive(Default)]
-pub(super) struct EventQueue {
-    pub(super) waiting: VecDeque<(ServiceEvent, Option<Hold>)>,
-    pub(super) draining: bool,
+    /// The events that were not told yet.
+    pub(super) events: InTurn<Delivery>,
 }
 
 /// The values of `Entry::presence`.
@@ -49,12 +44,6 @@ pub(super) const REGISTERED: u8 = 0;
 pub(super) const DEPARTING: u8 = 1;
 /// Gone: it cannot be got any more.
 pub(super) const GONE: u8 = 2;
-
-impl Entry {
-    pub(super) fn events(&self) -> MutexGuard<'_, EventQueue> {
-        self.events.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 impl ServiceRef {
     /// The number of the service in its framework, from 1.

@@ -11,6 +11,7 @@ use super::departure::Waits;
 use super::index::Index;
 use super::listener::Listeners;
 use super::reference::{DEPARTING, Entry, REGISTERED};
+use super::turn::{Guarded, InTurn};
 use super::{
     Departure, EVENT_LISTENER_HOOK, FIND_HOOK, FindHook, FindRequest, FoundSet, ListenerId,
     ServiceEvent, ServiceEventKind, ServiceGuard, ServiceObject, ServiceRef, ServiceScope,
@@ -23,7 +24,7 @@ use crate::service::Service;
 
 /// All services and listeners of one framework.
 pub(crate) struct Registry {
-    index: RwLock<Index>,
+    index: Guarded<Index>,
     best: BestByName,
     listeners: RwLock<Listeners>,
     next_id: AtomicU64,
@@ -47,7 +48,7 @@ struct OwnedKeys {
 impl Default for Registry {
     fn default() -> Self {
         Self {
-            index: RwLock::default(),
+            index: Guarded::new(Index::default()),
             best: BestByName::default(),
             listeners: RwLock::default(),
             next_id: AtomicU64::new(0),
@@ -109,7 +110,7 @@ impl Registry {
             presence: REGISTERED.into(),
             users: Mutex::default(),
             shares: ArcSwapOption::empty(),
-            events: Mutex::default(),
+            events: InTurn::new(),
         }));
         let delivery = {
             let mut index = self.index_mut();
@@ -424,11 +425,11 @@ impl Registry {
     }
 
     fn index(&self) -> RwLockReadGuard<'_, Index> {
-        self.index.read().unwrap_or_else(PoisonError::into_inner)
+        self.index.read()
     }
 
     fn index_mut(&self) -> RwLockWriteGuard<'_, Index> {
-        self.index.write().unwrap_or_else(PoisonError::into_inner)
+        self.index.write()
     }
 
     pub(super) fn listeners(&self) -> RwLockReadGuard<'_, Listeners> {
