@@ -8,7 +8,7 @@ use futures_util::future::BoxFuture;
 
 use crate::component::Inject;
 use crate::property::{FromValue, IntoValue, Value, ValueError};
-use crate::service::{CallError, Caller, RemoteError, Service};
+use crate::service::{CallContext, CallError, Caller, RemoteError, Service};
 
 /// The arguments of one call of a proxy, as they are collected.
 #[derive(Debug)]
@@ -135,6 +135,11 @@ pub fn finish(
     work: BoxFuture<'static, Result<Value, CallError>>,
 ) -> BoxFuture<'static, Result<Value, CallError>> {
     Box::pin(async move {
+        // Who calls is known to the work still; when the call ends matters to it no more, nor to the calls that it makes.
+        let work = match CallContext::current() {
+            Some(context) => Box::pin(context.without_deadline().scope(work)),
+            None => work,
+        };
         match tokio::spawn(work).await {
             Ok(answer) => answer,
             Err(error) => match error.try_into_panic() {

@@ -4,9 +4,9 @@ use std::any::Any;
 use std::error::Error as StdError;
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
 
 use crate::path::PathError;
+use crate::reload::FileError;
 
 /// An error of a user's code, of any type.
 pub type BoxError = Box<dyn StdError + Send + Sync>;
@@ -27,6 +27,17 @@ pub enum HttpError {
         /// What the system said.
         source: io::Error,
     },
+    /// A name or password cannot stand in a file of them.
+    #[error("no entry can be made for {name:?}: {reason}")]
+    Entry {
+        /// The name.
+        name: String,
+        /// What is wrong with it or its password.
+        reason: String,
+    },
+    /// A file of certificates, keys, passwords or tokens cannot be used.
+    #[error(transparent)]
+    File(#[from] FileError),
     /// A property has a value that makes no sense (the configuration is at fault).
     #[error("property {name} is {value}: {reason}")]
     InvalidProperty {
@@ -87,14 +98,6 @@ pub enum HttpError {
     TlsIncomplete {
         /// The property that is missing.
         missing: &'static str,
-    },
-    /// A certificate or key file cannot be used.
-    #[error("cannot use {}: {source}", file.display())]
-    TlsFile {
-        /// The file.
-        file: PathBuf,
-        /// What is wrong with it.
-        source: BoxError,
     },
 }
 

@@ -1,6 +1,8 @@
 //! The pages that the server itself answers with: short, the same for everybody, and without anything of the inside.
 
-use http::header::{CONTENT_TYPE, HeaderValue};
+use std::time::Duration;
+
+use http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{Response, StatusCode};
 
 use crate::body::Body;
@@ -59,4 +61,44 @@ pub(crate) fn failed(error_id: &str) -> Response<Body> {
         StatusCode::INTERNAL_SERVER_ERROR,
         &format!("The request failed. The log tells more about error {error_id}."),
     )
+}
+
+/// Who is unknown is asked who it is, in the ways that there are; where a certificate is the only one, it is refused.
+pub(crate) fn unauthenticated(challenges: &[HeaderValue]) -> Response<Body> {
+    let status = if challenges.is_empty() {
+        StatusCode::FORBIDDEN
+    } else {
+        StatusCode::UNAUTHORIZED
+    };
+    let mut response = page(status, "This server answers to those only whom it knows.");
+    for challenge in challenges {
+        response
+            .headers_mut()
+            .append(WWW_AUTHENTICATE, challenge.clone());
+    }
+    response
+}
+
+pub(crate) fn too_many(wait: Duration) -> Response<Body> {
+    let sentence = "More requests came from this client than it may send.";
+    later(page(StatusCode::TOO_MANY_REQUESTS, sentence), wait)
+}
+
+pub(crate) fn busy() -> Response<Body> {
+    let sentence = "Too many clients are being looked at; the request was not completed.";
+    let response = page(StatusCode::SERVICE_UNAVAILABLE, sentence);
+    later(response, Duration::from_secs(1))
+}
+
+/// Says when to come again, in whole seconds.
+fn later(mut response: Response<Body>, wait: Duration) -> Response<Body> {
+    let seconds = wait.as_secs_f64().ceil().clamp(1.0, 3600.0);
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "between 1 and 3,600"
+    )]
+    let seconds = HeaderValue::from(seconds as u16);
+    response.headers_mut().insert(RETRY_AFTER, seconds);
+    response
 }

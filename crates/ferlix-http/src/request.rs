@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use ferlix_core::service::Identity;
 use http::uri::PathAndQuery;
 
 use crate::server::{Connection, Entry};
@@ -15,6 +16,7 @@ pub struct RequestInfo {
     connection: Arc<Connection>,
     entry: Arc<Entry>,
     target: Target,
+    identity: Option<Arc<Identity>>,
 }
 
 /// The normalised path of a request; a target that was normal already is shared with the request.
@@ -29,11 +31,13 @@ impl RequestInfo {
         connection: Arc<Connection>,
         entry: Arc<Entry>,
         target: Target,
+        identity: Option<Arc<Identity>>,
     ) -> Self {
         Self {
             connection,
             entry,
             target,
+            identity,
         }
     }
 
@@ -41,6 +45,12 @@ impl RequestInfo {
     #[must_use]
     pub fn peer(&self) -> SocketAddr {
         self.connection.peer()
+    }
+
+    /// Who the client has proved to be, to the HTTP service; `None` when it was not asked.
+    #[must_use]
+    pub const fn identity(&self) -> Option<&Arc<Identity>> {
+        self.identity.as_ref()
     }
 
     /// Whether the connection is encrypted.
@@ -83,6 +93,7 @@ impl fmt::Debug for RequestInfo {
         f.debug_struct("RequestInfo")
             .field("peer", &self.peer())
             .field("secure", &self.is_secure())
+            .field("identity", &self.identity)
             .field("mount_path", &self.mount_path())
             .field("path", &self.path())
             .finish()

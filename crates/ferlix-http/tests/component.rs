@@ -149,7 +149,7 @@ async fn the_service_publishes_its_real_port() {
         .mount("/a", text("a"), MountOptions::new("test"))
         .unwrap();
     assert_eq!(client(&context).await.get("/a").await.body, "a");
-    assert_eq!(service.mounts(), ["/a"]);
+    assert_eq!(service.mounts(), ["/a", "/metrics"]);
     drop(service);
     framework.stop().await.unwrap();
 }
@@ -265,7 +265,10 @@ async fn servlets_are_mounted_while_they_are_registered() {
             "bound /late/too of http-server"
         ]
     );
-    assert_eq!(service(&context).mounts(), ["/early", "/late", "/late/too"]);
+    assert_eq!(
+        service(&context).mounts(),
+        ["/early", "/late", "/late/too", "/metrics"]
+    );
 
     // It moves with its property.
     let moved = Properties::from([("ferlix.http.path", vec!["/late/too", "/moved"])]);
@@ -318,7 +321,7 @@ async fn servlets_may_decline_fail_and_panic() {
     register(&context, &good, "/good");
     framework.settle().await;
     assert_eq!(state(&context), ComponentState::Valid);
-    assert_eq!(service(&context).mounts(), ["/good"]);
+    assert_eq!(service(&context).mounts(), ["/good", "/metrics"]);
     assert!(declining.notes().is_empty());
     framework.stop().await.unwrap();
 }
@@ -358,7 +361,7 @@ async fn imported_servlets_are_never_mounted() {
         .register::<dyn Servlet>(imported, properties)
         .unwrap();
     framework.settle().await;
-    assert!(service(&context).mounts().is_empty());
+    assert_eq!(service(&context).mounts(), ["/metrics"]);
     framework.stop().await.unwrap();
 }
 

@@ -1,10 +1,11 @@
 //! [`Error`]: what the client and the provider refuse or meet, and who is at fault. A call's own failure is a
 //! [`CallError`](ferlix_core::service::CallError), of which an `Error` may be the source.
 
+use ferlix_http::FileError;
 use std::error::Error as StdError;
-use std::path::PathBuf;
 
 use crate::codec::CodecError;
+use crate::provider::RuleError;
 
 /// Any error of a layer beneath.
 pub type BoxError = Box<dyn StdError + Send + Sync>;
@@ -27,6 +28,9 @@ pub enum Error {
     /// No connection could be made: the request did not reach the service.
     #[error("no connection: {}", root(&**.0))]
     Connect(#[source] BoxError),
+    /// A file of certificates, keys or credentials cannot be used (the configuration is at fault).
+    #[error(transparent)]
+    File(#[from] FileError),
     /// The answer is no HTTP (the peer is at fault).
     #[error("the answer is not HTTP: {}", root(&**.0))]
     Http(#[source] BoxError),
@@ -43,13 +47,13 @@ pub enum Error {
         /// What is expected.
         reason: String,
     },
-    /// A certificate or key file cannot be used (the configuration is at fault).
-    #[error("cannot use {}: {source}", file.display())]
-    TlsFile {
-        /// The file.
-        file: PathBuf,
-        /// What is wrong with it.
-        source: BoxError,
+    /// A rule cannot be read (the configuration is at fault).
+    #[error("property {name}: {source}")]
+    Rule {
+        /// The property.
+        name: &'static str,
+        /// Which rule, and what is wrong with it.
+        source: RuleError,
     },
 }
 

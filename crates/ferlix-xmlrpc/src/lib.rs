@@ -8,12 +8,14 @@
 //! - [`BUNDLE`]: the distribution provider;
 //! - [`codec`]: documents to values and back;
 //! - [`client`]: the pool of connections and the callers of imported services;
-//! - [`provider`]: what serves exported services.
+//! - [`provider`]: what serves exported services;
+//! - [`statistics`]: what is counted of the calls of both sides.
 
 pub mod client;
 pub mod codec;
 mod error;
 pub mod provider;
+pub mod statistics;
 mod timeout;
 
 pub use error::{BoxError, Error};
@@ -28,9 +30,15 @@ ferlix_core::bundle! {
     /// | `ecf.xmlrpc.server.timeout` | 30 | seconds that a call may take when its service has no `osgi.basic.timeout` (milliseconds) |
     /// | `ecf.xmlrpc.server.hostname` | see below | the host that peers are told; an exported service may have its own |
     /// | `ecf.xmlrpc.server.port` | the HTTP service's | the port that peers are told; an exported service may have its own |
+    /// | `ecf.xmlrpc.server.rules` | none | who may call what, see [`Rules`](provider::Rules); an exported service may have its own beside them in `service.exported.rules` |
     /// | `ecf.xmlrpc.client.timeout` | 30 | seconds that a call may take when its endpoint has no `osgi.basic.timeout` |
     /// | `ecf.xmlrpc.client.tls.ca_file` | none | PEM file of the authorities that are trusted for `https` endpoints |
     /// | `ecf.xmlrpc.client.tls.cert_file`, `….key_file` | none | PEM files of the certificate that is shown to servers that ask |
+    /// | `ecf.xmlrpc.client.auth.user` | none | the name for HTTP basic; without one the secret is a bearer token |
+    /// | `ecf.xmlrpc.client.auth.secret_file`, `….secret_env` | none | the file, or the variable of the environment, that holds the password or the token |
+    /// | `ecf.xmlrpc.client.auth.hosts` | see below | the hosts that are told user and secret, a list or a text with commas |
+    ///
+    /// Without `ecf.xmlrpc.client.auth.hosts`, user and secret go to every peer that is called by `https`, and to this machine.
     ///
     /// Without a host name, peers are told the address or name that the HTTP service was told to listen on; when it
     /// listens on every address, the local address that leads to etcd.
@@ -41,6 +49,7 @@ ferlix_core::bundle! {
         provider::XmlRpcExportContainer,
         provider::XmlRpcImportProvider,
         provider::XmlRpcImportContainer,
+        statistics::XmlRpcCalls,
     ],
     activator = None
 }

@@ -317,11 +317,7 @@ async fn https_is_called_when_its_authority_is_trusted() {
     let own = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let certificate = write("cert.pem", own.cert.pem());
     let key = write("key.pem", own.signing_key.serialize_pem());
-    let setting = setting(Some(ferlix_http::TlsFiles {
-        certificate: certificate.clone(),
-        key,
-    }))
-    .await;
+    let setting = setting(Some(ferlix_http::TlsFiles::new(&certificate, key))).await;
     let url = format!(
         "https://localhost:{}/xml-rpc",
         setting.server.address().port()

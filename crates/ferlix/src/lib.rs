@@ -3,6 +3,8 @@
 #![doc = include_str!("../../../README.md")]
 
 pub mod bundles;
+#[doc = include_str!("../../../docs/security.md")]
+pub mod security {}
 
 /// The examples of `docs/discovery.md`, which run as tests.
 #[cfg(doctest)]
@@ -35,7 +37,7 @@ pub mod prelude {
     };
     pub use ferlix_core::property::{Properties, Value};
     pub use ferlix_core::registry::{ServiceEvent, ServiceRef, ServiceRegistration};
-    pub use ferlix_core::service::{CallError, RemoteError};
+    pub use ferlix_core::service::{CallContext, CallError, RemoteError};
     pub use ferlix_core::{
         RemoteError, Structure, bundle, component, lifecycle, remote_service, service, service_impl,
     };

@@ -2,17 +2,19 @@
 //!
 //! A service interface is a trait whose `dyn` type implements [`Service`]; the attribute macros `#[service]` (local)
 //! and `#[remote_service]` write that implementation. A remote one can be served, through a [`Dispatch`] made from the
-//! object, and called, through a view on a [`Caller`].
+//! object, and called, through a view on a [`Caller`]. While it is called, [`CallContext`] says by whom and until when.
 //!
 //! Deliberately absent: how a call travels. A distribution provider has a `Caller` of its own and hands what it
 //! receives to a `Dispatch`.
 
+mod context;
 mod error;
 mod health;
 mod interface;
 
 use std::sync::Arc;
 
+pub use context::{CallContext, Identity, Proof, TraceContext};
 pub use error::{CallError, RemoteError};
 pub use futures_util::future::BoxFuture;
 pub use health::{Health, HealthStatus, HealthSubscription};

@@ -20,6 +20,7 @@ use ferlix_core::property::{Properties, Value};
 use self::whiteboard::{Board, Whiteboard};
 use crate::error::HttpError;
 use crate::handler::Handler;
+use crate::metrics::MetricsSource;
 use crate::server::{Server, ServerOptions};
 use crate::service::{HttpService, Mount, MountOptions};
 use crate::servlet::Servlet;
@@ -27,8 +28,10 @@ use crate::servlet::Servlet;
 /// The names of the component's properties.
 pub mod properties {
     pub use super::settings::{
-        ADDRESS, CASE_SENSITIVE_PATHS, CERT_FILE, DRAIN, EXTRA, HEADER_TIMEOUT, HTTPS, KEY_FILE,
-        MAX_BODY_SIZE, MAX_CONNECTIONS, MAX_HEADER_SIZE, PORT, SOCKET_TIMEOUT,
+        ADDRESS, ANONYMOUS, AUTH_FAILURES, AUTH_REALM, CASE_SENSITIVE_PATHS, CERT_FILE,
+        CLIENT_AUTH, CLIENT_CA_FILE, DRAIN, EXTRA, HEADER_TIMEOUT, HTTPS, KEY_FILE, MAX_BODY_SIZE,
+        MAX_CONNECTIONS, MAX_HEADER_SIZE, METRICS, OPEN_PATHS, PASSWORD_FILE, PORT, RATE_BURST,
+        RATE_LIMIT, RELOAD_INTERVAL, SOCKET_TIMEOUT, TOKEN_FILE,
     };
 }
 
@@ -66,6 +69,9 @@ pub async fn instantiate(
 struct HttpServer {
     options: ServerOptions,
     extra: Value,
+    /// Where the metrics are shown.
+    metrics: Option<String>,
+    sources: Many<dyn MetricsSource>,
     board: OnceLock<Board>,
     servlets: Whiteboard,
 }
@@ -100,6 +106,7 @@ impl Component for HttpServer {
         let factory = ComponentFactory::of::<Self>(FACTORY)
             .provides::<Self, dyn HttpService>(|this| this)
             .inject::<Many<dyn Servlet>>("servlets", "(!(service.imported=*))", 0)
+            .inject::<Many<dyn MetricsSource>>("sources", "(!(service.imported=*))", 0)
             .callbacks(callbacks);
         settings::declared()
             .into_iter()
@@ -113,6 +120,8 @@ impl Component for HttpServer {
         Ok(Self {
             options: settings::read(properties).map_err(line)?,
             extra: properties.get(settings::EXTRA).cloned().unwrap_or_default(),
+            metrics: settings::metrics(properties).map_err(line)?,
+            sources: fields.injected("sources")?,
             board: OnceLock::new(),
             servlets: Whiteboard::default(),
         })
@@ -130,6 +139,8 @@ impl HttpServer {
         // A taken port is tried again and again; that it is taken is said once, and nothing starts until it is free.
         let server = Server::bind(self.options.clone()).await.map_err(line)?;
         tracing::info!("HTTP server starting on {scheme}://{host}:{port}");
+        self.warn_of_plain_credentials(&server);
+        self.show_metrics(&server)?;
         let address = server.address();
         let parameters = Properties::from([
             ("http.address", Value::from(address.ip().to_string())),
@@ -148,6 +159,31 @@ impl HttpServer {
         });
         self.servlets.open(board);
         tracing::info!("HTTP server started on {scheme}://{address}");
+        Ok(())
+    }
+
+    /// Credentials that go over the network unencrypted are everybody's.
+    fn warn_of_plain_credentials(&self, server: &Server) {
+        let security = &self.options.security;
+        let asks = security.password_file.is_some() || security.token_file.is_some();
+        let address = server.address();
+        if asks && !server.is_secure() && !address.ip().is_loopback() {
+            tracing::warn!(
+                %address,
+                "passwords and tokens come unencrypted: set ferlix.https.cert_file and ferlix.https.key_file"
+            );
+        }
+    }
+
+    fn show_metrics(&self, server: &Server) -> Result<(), ComponentError> {
+        let Some(path) = &self.metrics else {
+            return Ok(());
+        };
+        let sources = self.sources.clone();
+        let sources = move || sources.get().to_vec();
+        let page = crate::metrics::page(server.metrics(), sources);
+        let options = MountOptions::new("the metrics");
+        server.mount(path, page, options).map_err(line)?;
         Ok(())
     }
 

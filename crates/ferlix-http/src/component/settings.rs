@@ -5,6 +5,7 @@ use std::time::Duration;
 use ferlix_core::property::{FromValue, Properties, Value};
 
 use crate::error::HttpError;
+use crate::security::{RateLimit, SecurityOptions};
 use crate::server::{ServerOptions, TlsFiles};
 
 /// The address or host name to listen on (default 127.0.0.1; empty means the same). `pelix.http.address` is read when it is
@@ -31,6 +32,32 @@ pub const CASE_SENSITIVE_PATHS: &str = "ferlix.http.case_sensitive_paths";
 pub const CERT_FILE: &str = "ferlix.https.cert_file";
 /// The private key of the certificate, a PEM file.
 pub const KEY_FILE: &str = "ferlix.https.key_file";
+/// The certificates of those that sign certificates of clients, a PEM file: clients must show one then.
+pub const CLIENT_CA_FILE: &str = "ferlix.https.client_ca_file";
+/// `required` (default) or `optional`: whether a client must show a certificate, or may. Nothing without
+/// [`CLIENT_CA_FILE`].
+pub const CLIENT_AUTH: &str = "ferlix.https.client_auth";
+/// How often the files of certificates, passwords and tokens are looked at, in seconds (default 5).
+pub const RELOAD_INTERVAL: &str = "ferlix.http.reload_interval";
+/// The file of names and salted password hashes: requests need HTTP basic, or another way that is set.
+pub const PASSWORD_FILE: &str = "ferlix.http.auth.password_file";
+/// The file of names and digests of tokens: requests need a bearer token, or another way that is set.
+pub const TOKEN_FILE: &str = "ferlix.http.auth.token_file";
+/// What clients are told that credentials are for (default `ferlix`).
+pub const AUTH_REALM: &str = "ferlix.http.auth.realm";
+/// Whether requests without credentials come in too, without an identity (default false); wrong ones do not.
+pub const ANONYMOUS: &str = "ferlix.http.auth.anonymous";
+/// Paths that need no credentials, and everything below them: a list, or a text with commas (default none).
+pub const OPEN_PATHS: &str = "ferlix.http.auth.open_paths";
+/// How many attempts with wrong credentials an address has in a minute (default 30; 0 for no limit); more are answered 429.
+pub const AUTH_FAILURES: &str = "ferlix.http.auth.failures";
+/// How many requests a client may send in a second (default 0: no limit); more are answered 429. A client is who it has
+/// proved to be, else its address.
+pub const RATE_LIMIT: &str = "ferlix.http.rate.limit";
+/// How many requests a client may send at once (default: those of a second, at least 1).
+pub const RATE_BURST: &str = "ferlix.http.rate.burst";
+/// The path of the metrics (default `/metrics`; empty for none).
+pub const METRICS: &str = "ferlix.http.metrics";
 /// How long requests may take to be answered when the service stops, in milliseconds (default 5,000).
 pub const DRAIN: &str = "ferlix.stop.drain";
 /// Given to servlets as it is.
@@ -56,6 +83,18 @@ pub(super) fn declared() -> Vec<(&'static str, Option<Value>)> {
         (CASE_SENSITIVE_PATHS, Some(true.into())),
         (CERT_FILE, None),
         (KEY_FILE, None),
+        (CLIENT_CA_FILE, None),
+        (CLIENT_AUTH, Some("required".into())),
+        (RELOAD_INTERVAL, Some(5.into())),
+        (PASSWORD_FILE, None),
+        (TOKEN_FILE, None),
+        (AUTH_REALM, Some("ferlix".into())),
+        (ANONYMOUS, Some(false.into())),
+        (OPEN_PATHS, None),
+        (AUTH_FAILURES, Some(30.into())),
+        (RATE_LIMIT, Some(0.into())),
+        (RATE_BURST, None),
+        (METRICS, Some("/metrics".into())),
         (DRAIN, Some(5_000.into())),
         (EXTRA, None),
     ]
@@ -103,8 +142,78 @@ pub(super) fn read(properties: &Properties) -> Result<ServerOptions, HttpError> 
     if let Some(sensitive) = given(properties, CASE_SENSITIVE_PATHS, "expected true or false")? {
         options.case_sensitive_paths = sensitive;
     }
+    if let Some(interval) = seconds(properties, RELOAD_INTERVAL)? {
+        options.reload_interval = interval;
+    }
     options.tls = tls(properties)?;
+    options.security = security(properties)?;
     Ok(options)
+}
+
+/// The path of the metrics; `None` for none.
+pub(super) fn metrics(properties: &Properties) -> Result<Option<String>, HttpError> {
+    let path: Option<String> = given(properties, METRICS, "expected a path, or nothing")?;
+    let path = path.unwrap_or_else(|| "/metrics".to_owned());
+    Ok(Some(path.trim().to_owned()).filter(|path| !path.is_empty()))
+}
+
+fn security(properties: &Properties) -> Result<SecurityOptions, HttpError> {
+    let mut security = SecurityOptions {
+        password_file: file(properties, PASSWORD_FILE)?.map(Into::into),
+        token_file: file(properties, TOKEN_FILE)?.map(Into::into),
+        open_paths: properties
+            .texts(OPEN_PATHS)
+            .iter()
+            .flat_map(|text| text.split(','))
+            .map(|path| path.trim().to_owned())
+            .filter(|path| !path.is_empty())
+            .collect(),
+        ..SecurityOptions::default()
+    };
+    if let Some(realm) = given::<String>(properties, AUTH_REALM, "expected a text")? {
+        let fits = |byte: u8| (byte.is_ascii_graphic() || byte == b' ') && !b"\"\\".contains(&byte);
+        if !realm.bytes().all(fits) {
+            let expected = "expected visible ASCII characters without quotes and backslashes";
+            return Err(invalid(AUTH_REALM, &realm.into(), expected));
+        }
+        security.realm = realm;
+    }
+    if let Some(anonymous) = given(properties, ANONYMOUS, "expected true or false")? {
+        security.anonymous = anonymous;
+    }
+    let expected = "expected a number of attempts, 0 or more";
+    if let Some(failures) = given(properties, AUTH_FAILURES, expected)? {
+        security.failures = failures;
+    }
+    security.rate = rate(properties)?;
+    Ok(security)
+}
+
+fn rate(properties: &Properties) -> Result<Option<RateLimit>, HttpError> {
+    let expected = "expected requests a second, 0 or more";
+    let limit: Option<f64> = given(properties, RATE_LIMIT, expected)?;
+    let per_second = limit.unwrap_or(0.0);
+    if !(0.0..=1e9).contains(&per_second) {
+        return Err(invalid(RATE_LIMIT, &per_second.into(), expected));
+    }
+    let expected = "expected a number of requests";
+    let burst = match positive(properties, RATE_BURST, expected)? {
+        Some(burst) => u32::try_from(burst)
+            .map_err(|_| invalid(RATE_BURST, &Value::from(burst as f64), expected))?,
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "between 0 and 1e9"
+        )]
+        None => per_second.ceil().max(1.0) as u32,
+    };
+    Ok((per_second > 0.0).then_some(RateLimit { per_second, burst }))
+}
+
+/// The name of a file; `None` when absent or empty.
+fn file(properties: &Properties, key: &'static str) -> Result<Option<String>, HttpError> {
+    let file: Option<String> = given(properties, key, "expected the name of a file")?;
+    Ok(file.filter(|file| !file.is_empty()))
 }
 
 fn port(properties: &Properties) -> Result<u16, HttpError> {
@@ -120,18 +229,30 @@ fn port(properties: &Properties) -> Result<u16, HttpError> {
 }
 
 fn tls(properties: &Properties) -> Result<Option<TlsFiles>, HttpError> {
-    let file = |key| {
-        let file: Option<String> = given(properties, key, "expected the name of a file")?;
-        Ok(file.filter(|file| !file.is_empty()))
-    };
-    match (file(CERT_FILE)?, file(KEY_FILE)?) {
+    let authorities = file(properties, CLIENT_CA_FILE)?;
+    match (file(properties, CERT_FILE)?, file(properties, KEY_FILE)?) {
+        (None, None) if authorities.is_some() => {
+            Err(HttpError::TlsIncomplete { missing: CERT_FILE })
+        }
         (None, None) => Ok(None),
-        (Some(certificate), Some(key)) => Ok(Some(TlsFiles {
-            certificate: certificate.into(),
-            key: key.into(),
-        })),
+        (Some(certificate), Some(key)) => {
+            let mut files = TlsFiles::new(certificate, key);
+            files.client_authorities = authorities.map(Into::into);
+            files.client_required = client_required(properties)?;
+            Ok(Some(files))
+        }
         (None, Some(_)) => Err(HttpError::TlsIncomplete { missing: CERT_FILE }),
         (Some(_), None) => Err(HttpError::TlsIncomplete { missing: KEY_FILE }),
+    }
+}
+
+fn client_required(properties: &Properties) -> Result<bool, HttpError> {
+    const EXPECTED: &str = "expected required or optional";
+    let word: Option<String> = given(properties, CLIENT_AUTH, EXPECTED)?;
+    match word.as_deref().map(str::trim) {
+        None | Some("required" | "") => Ok(true),
+        Some("optional") => Ok(false),
+        Some(other) => Err(invalid(CLIENT_AUTH, &other.into(), EXPECTED)),
     }
 }
 

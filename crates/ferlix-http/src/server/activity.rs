@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::task::Waker;
 use std::time::Duration;
 
+use ferlix_core::service::Identity;
 use futures_util::task::AtomicWaker;
 
 /// Where a connection is between two requests.
@@ -53,6 +54,8 @@ pub(super) enum Verdict {
 pub(crate) struct Connection {
     peer: SocketAddr,
     secure: bool,
+    /// Whose certificate the client has shown.
+    identity: Option<Arc<Identity>>,
     /// The longest pause in a body, for the error that tells of it.
     pause: Duration,
     phase: AtomicU8,
@@ -81,10 +84,16 @@ pub(super) struct Look {
 // Everything is read and written by the connection's task, except by a handler that moved a body to another task; the
 // waker orders that case. So relaxed accesses do.
 impl Connection {
-    pub(super) const fn new(peer: SocketAddr, secure: bool, pause: Duration) -> Self {
+    pub(super) const fn new(
+        peer: SocketAddr,
+        secure: bool,
+        identity: Option<Arc<Identity>>,
+        pause: Duration,
+    ) -> Self {
         Self {
             peer,
             secure,
+            identity,
             pause,
             phase: AtomicU8::new(Phase::Fresh as u8),
             turns: AtomicU32::new(0),
@@ -99,6 +108,10 @@ impl Connection {
 
     pub(crate) const fn peer(&self) -> SocketAddr {
         self.peer
+    }
+
+    pub(super) const fn identity(&self) -> Option<&Arc<Identity>> {
+        self.identity.as_ref()
     }
 
     pub(crate) const fn is_secure(&self) -> bool {

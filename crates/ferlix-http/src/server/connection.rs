@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::task::{Poll, ready};
 use std::time::Duration;
 
+use ferlix_core::service::Identity;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -21,6 +22,8 @@ use super::io::Io;
 use super::stage::Stage;
 use super::watchdog::{Overdue, Watchdog};
 use crate::error::Causes;
+use crate::reload::Reloaded;
+use crate::security::identity_of;
 use crate::tls::is_handshake;
 
 /// How long a last message to a client that is being cut may take.
@@ -37,14 +40,14 @@ type Http<T> = hyper::server::conn::http1::Connection<TokioIo<Io<T>>, Dispatcher
 
 /// Serves a connection that was just accepted, until it ends.
 pub(super) async fn serve(stream: TcpStream, peer: SocketAddr, shared: Arc<Shared>) {
-    match shared.tls.clone() {
-        None => serve_stream(stream, peer, false, shared).await,
+    match shared.tls.as_ref().map(Reloaded::load) {
+        None => serve_stream(stream, peer, false, None, shared).await,
         // On the heap, so that plain connections do not take the room that TLS needs.
-        Some(tls) => Box::pin(serve_tls(stream, peer, tls, shared)).await,
+        Some(tls) => Box::pin(serve_tls(stream, peer, &tls, shared)).await,
     }
 }
 
-async fn serve_tls(stream: TcpStream, peer: SocketAddr, tls: TlsAcceptor, shared: Arc<Shared>) {
+async fn serve_tls(stream: TcpStream, peer: SocketAddr, tls: &TlsAcceptor, shared: Arc<Shared>) {
     let handshake = async {
         if is_handshake(&stream).await? {
             tls.accept(stream).await.map(Some)
@@ -61,7 +64,11 @@ async fn serve_tls(stream: TcpStream, peer: SocketAddr, tls: TlsAcceptor, shared
         handshake = timeout(shared.limits.head, handshake) => handshake,
     };
     match handshake {
-        Ok(Ok(Some(stream))) => serve_stream(stream, peer, true, Arc::clone(&shared)).await,
+        Ok(Ok(Some(stream))) => {
+            let shown = stream.get_ref().1.peer_certificates();
+            let identity = shown.and_then(|chain| chain.first()).map(identity_of);
+            serve_stream(stream, peer, true, identity, Arc::clone(&shared)).await;
+        }
         Ok(Ok(None)) => tracing::debug!(%peer, "plain HTTP came to the HTTPS port"),
         Ok(Err(error)) => tracing::debug!(%peer, "TLS handshake failed: {error}"),
         Err(_) => tracing::debug!(%peer, "TLS handshake timed out"),
@@ -69,11 +76,16 @@ async fn serve_tls(stream: TcpStream, peer: SocketAddr, tls: TlsAcceptor, shared
 }
 
 /// Serves HTTP on a stream, until it ends.
-pub(super) async fn serve_stream<T>(stream: T, peer: SocketAddr, secure: bool, shared: Arc<Shared>)
-where
+pub(super) async fn serve_stream<T>(
+    stream: T,
+    peer: SocketAddr,
+    secure: bool,
+    identity: Option<Arc<Identity>>,
+    shared: Arc<Shared>,
+) where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let connection = Arc::new(Connection::new(peer, secure, shared.limits.pause));
+    let connection = Arc::new(Connection::new(peer, secure, identity, shared.limits.pause));
     let io = TokioIo::new(Io::new(stream, Arc::clone(&connection)));
     let dispatcher = Dispatcher::new(Arc::clone(&shared), Arc::clone(&connection));
     let mut driver = Driver {
@@ -235,7 +247,7 @@ mod tests {
         }
         let (client, server) = duplex(4096);
         let peer = ([127, 0, 0, 1], 1).into();
-        let task = tokio::spawn(serve_stream(server, peer, false, Arc::clone(&shared)));
+        let task = tokio::spawn(serve_stream(server, peer, false, None, Arc::clone(&shared)));
         (client, task, shared)
     }
 

@@ -10,6 +10,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use ferlix_core::service::Identity;
+use futures_util::future::BoxFuture;
 use http::header::HOST;
 use http::{Method, Request, Response, Version};
 use http_body::Body as _;
@@ -26,8 +28,10 @@ use crate::handler::HandlerFuture;
 use crate::pages;
 use crate::path::{PathError, normalise};
 use crate::request::{RequestInfo, Target};
+use crate::security::Admission;
 
 /// The service of one connection, as the HTTP library calls it.
+#[derive(Clone)]
 pub(super) struct Dispatcher {
     shared: Arc<Shared>,
     connection: Arc<Connection>,
@@ -38,15 +42,36 @@ impl Dispatcher {
         Self { shared, connection }
     }
 
-    /// Finds who answers a request, or says what is wrong with it.
+    /// Lets a request in and starts its handler, or says why not.
+    fn start(&self, request: Request<Incoming>) -> State {
+        let path = match path_of(&request) {
+            Ok(path) => path,
+            Err(refusal) => return State::refused(refusal.page()),
+        };
+        let Some(guard) = &self.shared.guard else {
+            return self.start_admitted(request, None);
+        };
+        let connection = &self.connection;
+        let address = connection.peer().ip();
+        match guard.admit(address, connection.identity(), request.headers(), &path) {
+            Admission::Granted(identity) => {
+                drop(path);
+                self.start_admitted(request, identity)
+            }
+            Admission::Refused(page) => State::refused(*page),
+            Admission::Checking(admission) => {
+                drop(path);
+                State::Checking(Box::new(Checking {
+                    admission,
+                    request: Some(request),
+                }))
+            }
+        }
+    }
+
+    /// Finds who answers a request.
     fn route(&self, request: &Request<Incoming>) -> Result<(Arc<Entry>, Target), Refusal> {
-        if *request.method() == Method::CONNECT {
-            return Err(Refusal::NoProxy);
-        }
-        if request.version() == Version::HTTP_11 && !has_one_host(request) {
-            return Err(Refusal::Host);
-        }
-        let path = normalise(request.uri().path()).map_err(Refusal::Path)?;
+        let path = path_of(request)?;
         let entry = self.shared.routes.find(&path).ok_or(Refusal::NotFound)?;
         let target = match (path, request.uri().path_and_query()) {
             (Cow::Borrowed(_), Some(target)) => Target::AsSent(target.clone()),
@@ -59,14 +84,19 @@ impl Dispatcher {
         Ok((entry, target))
     }
 
-    /// Starts the handler of a request.
-    fn start(&self, request: Request<Incoming>) -> State {
+    /// Starts the handler of a request that has come in.
+    fn start_admitted(&self, request: Request<Incoming>, identity: Option<Arc<Identity>>) -> State {
         let (entry, target) = match self.route(&request) {
             Ok(found) => found,
             Err(refusal) => return State::refused(refusal.page()),
         };
         let has_body = !request.body().is_end_stream();
-        let info = RequestInfo::new(Arc::clone(&self.connection), Arc::clone(&entry), target);
+        let info = RequestInfo::new(
+            Arc::clone(&self.connection),
+            Arc::clone(&entry),
+            target,
+            identity,
+        );
         let request = request.map(|body| {
             let connection = Arc::clone(&self.connection);
             let body = has_body.then(|| IncomingBody::new(body, connection, entry.max_body_size()));
@@ -85,6 +115,17 @@ impl Dispatcher {
             )),
         }
     }
+}
+
+/// The normalised path of a request that may be one of ours.
+fn path_of(request: &Request<Incoming>) -> Result<Cow<'_, str>, Refusal> {
+    if *request.method() == Method::CONNECT {
+        return Err(Refusal::NoProxy);
+    }
+    if request.version() == Version::HTTP_11 && !has_one_host(request) {
+        return Err(Refusal::Host);
+    }
+    normalise(request.uri().path()).map_err(Refusal::Path)
 }
 
 /// Why a request is not given to a handler.
@@ -118,8 +159,7 @@ impl hyper::service::Service<Request<Incoming>> for Dispatcher {
         let state = self.start(request);
         Answer {
             state,
-            shared: Arc::clone(&self.shared),
-            connection: Arc::clone(&self.connection),
+            dispatcher: self.clone(),
         }
     }
 }
@@ -127,14 +167,21 @@ impl hyper::service::Service<Request<Incoming>> for Dispatcher {
 /// The response to one request, later.
 pub(super) struct Answer {
     state: State,
-    shared: Arc<Shared>,
-    connection: Arc<Connection>,
+    dispatcher: Dispatcher,
 }
 
 enum State {
     /// On the heap, so that the rule, a running handler, does not take the room of the exception.
     Ready(Box<Option<Response<Body>>>),
     Running(Running),
+    /// On the heap, as it is an exception too.
+    Checking(Box<Checking>),
+}
+
+/// A request whose credentials are being checked.
+struct Checking {
+    admission: BoxFuture<'static, Result<Option<Arc<Identity>>, Response<Body>>>,
+    request: Option<Request<Incoming>>,
 }
 
 impl State {
@@ -176,20 +223,40 @@ impl Future for Answer {
     type Output = Result<Response<Body>, Infallible>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self {
-            state,
-            shared,
-            connection,
-        } = &mut *self;
-        let response = match state {
-            State::Ready(response) => response.take().unwrap_or_default(),
-            State::Running(running) => match running.poll(cx, connection) {
-                Poll::Ready(response) => response,
+        let Self { state, dispatcher } = &mut *self;
+        let Dispatcher { shared, connection } = &*dispatcher;
+        let response = loop {
+            let pending = match state {
+                State::Ready(response) => break response.take().unwrap_or_default(),
+                State::Running(running) => match running.poll(cx, connection) {
+                    Poll::Ready(response) => break response,
+                    Poll::Pending => Poll::Pending,
+                },
+                State::Checking(checking) => match checking.admission.as_mut().poll(cx) {
+                    Poll::Ready(result) => {
+                        let request = checking.request.take();
+                        *state = match (result, request) {
+                            (Ok(identity), Some(request)) => {
+                                dispatcher.start_admitted(request, identity)
+                            }
+                            (Err(page), _) => State::refused(page),
+                            (Ok(_), None) => State::refused(pages::stopping()),
+                        };
+                        Poll::Ready(())
+                    }
+                    Poll::Pending => Poll::Pending,
+                },
+            };
+            match pending {
+                Poll::Ready(()) => {}
                 // A request that was read is answered, even when there is no more time for it.
-                Poll::Pending if shared.stages.now() >= Stage::Refusing => pages::stopping(),
+                Poll::Pending if shared.stages.now() >= Stage::Refusing => {
+                    break pages::stopping();
+                }
                 Poll::Pending => return Poll::Pending,
-            },
+            }
         };
+        shared.counters.responded(response.status());
         let in_flight = InFlight::new(Arc::clone(connection));
         Poll::Ready(Ok(response.map(|body| body.answering(in_flight))))
     }

@@ -25,7 +25,8 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
-use tokio::time::timeout;
+use tokio::task::spawn_blocking;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -39,6 +40,9 @@ use self::stage::{Stage, Stages};
 use self::watchdog::TimeLimits;
 use crate::error::HttpError;
 use crate::handler::Handler;
+use crate::metrics::{Counters, MetricsText};
+use crate::reload::Reloaded;
+use crate::security::Guard;
 use crate::service::{HttpService, Mount, MountOptions};
 
 /// After the drain: how long the answers to what was given up may take to be sent.
@@ -48,7 +52,9 @@ const FAREWELL: Duration = Duration::from_secs(1);
 struct Shared {
     routes: Arc<Routes>,
     http: hyper::server::conn::http1::Builder,
-    tls: Option<tokio_rustls::TlsAcceptor>,
+    tls: Option<Reloaded<tokio_rustls::TlsAcceptor>>,
+    guard: Option<Arc<Guard>>,
+    counters: Arc<Counters>,
     limits: TimeLimits,
     stages: Stages,
 }
@@ -61,7 +67,14 @@ impl Shared {
             .header_read_timeout(None)
             .max_header_size(options.max_header_size);
         let routes = Routes::new(options.case_sensitive_paths, options.max_body_size);
+        let may_show_certificates = options
+            .tls
+            .as_ref()
+            .is_some_and(|files| files.client_authorities.is_some());
+        let counters = Arc::new(Counters::default());
         Ok(Self {
+            guard: Guard::new(&options.security, may_show_certificates, &counters)?,
+            counters,
             routes: Arc::new(routes),
             http,
             tls: options.tls.as_ref().map(crate::tls::acceptor).transpose()?,
@@ -71,6 +84,21 @@ impl Shared {
             },
             stages: Stages::new(),
         })
+    }
+
+    /// Whether there are files that may change.
+    fn has_files(&self) -> bool {
+        self.tls.is_some() || self.guard.as_ref().is_some_and(|guard| guard.has_files())
+    }
+
+    /// Looks at the files. Not to be called on a task.
+    fn refresh(&self) {
+        if let Some(tls) = &self.tls {
+            tls.refresh();
+        }
+        if let Some(guard) = &self.guard {
+            guard.refresh();
+        }
     }
 }
 
@@ -128,6 +156,7 @@ impl Server {
             connections: TaskTracker::new(),
         };
         server.accept(listener, options.max_connections);
+        server.watch(options.reload_interval);
         Ok(server)
     }
 
@@ -145,6 +174,32 @@ impl Server {
                 });
             };
             accept::accept_loop(listener, permits, stop, serve).await;
+        });
+    }
+
+    /// Looks at the files every now and then, if there are any, until the server stops.
+    fn watch(&self, interval: Duration) {
+        if !self.shared.has_files() {
+            return;
+        }
+        let shared = Arc::downgrade(&self.shared);
+        let stop = self.stop_accepting.clone();
+        self.accepting.spawn(async move {
+            let watching = async {
+                loop {
+                    sleep(interval).await;
+                    let Some(shared) = shared.upgrade() else {
+                        return;
+                    };
+                    // It fails when the runtime ends only.
+                    drop(spawn_blocking(move || shared.refresh()).await);
+                }
+            };
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => {}
+                () = watching => {}
+            }
         });
     }
 
@@ -168,6 +223,13 @@ impl Server {
             let open = self.connections.len();
             tracing::warn!(open, "connections are not done after {wait:?} of {stage:?}");
         }
+    }
+
+    /// What writes the server's own numbers.
+    pub(crate) fn metrics(&self) -> impl Fn(&mut MetricsText) + Send + Sync + use<> {
+        let counters = Arc::clone(&self.shared.counters);
+        let connections = self.connections.clone();
+        move |text| counters.write(connections.len(), text)
     }
 
     /// How many connections are open.

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::security::SecurityOptions;
+
 /// Where a server listens, and its limits. The fields are the properties of the component; see there for each.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -13,6 +15,10 @@ pub struct ServerOptions {
     pub port: u16,
     /// Certificate chain and private key, PEM files, for HTTPS (default: plain HTTP).
     pub tls: Option<TlsFiles>,
+    /// Who may come in, and how often (default: everybody, without limit).
+    pub security: SecurityOptions,
+    /// How often the files of certificates, passwords and tokens are looked at (default 5 s).
+    pub reload_interval: Duration,
     /// The largest body of a request in bytes; `u64::MAX` for no limit (default 1 MiB).
     pub max_body_size: u64,
     /// The largest request line and header in bytes (default 32 KiB).
@@ -31,11 +37,28 @@ pub struct ServerOptions {
 
 /// The files that make HTTPS.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct TlsFiles {
     /// The certificate and those that signed it, PEM.
     pub certificate: PathBuf,
     /// The private key of the certificate, PEM.
     pub key: PathBuf,
+    /// The certificates of those that sign certificates of clients, PEM (default: clients are not asked for one).
+    pub client_authorities: Option<PathBuf>,
+    /// Whether a client must show a certificate, or may (default true; nothing without authorities).
+    pub client_required: bool,
+}
+
+impl TlsFiles {
+    /// Certificate and key, without certificates of clients.
+    pub fn new(certificate: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
+        Self {
+            certificate: certificate.into(),
+            key: key.into(),
+            client_authorities: None,
+            client_required: true,
+        }
+    }
 }
 
 impl ServerOptions {
@@ -45,6 +68,8 @@ impl ServerOptions {
             host: host.into(),
             port,
             tls: None,
+            security: SecurityOptions::default(),
+            reload_interval: Duration::from_secs(5),
             max_body_size: 1024 * 1024,
             max_header_size: 32 * 1024,
             max_connections: 4096,

@@ -108,7 +108,7 @@ mod tests {
     };
 
     fn connection() -> Connection {
-        Connection::new(([127, 0, 0, 1], 1).into(), false, LIMITS.pause)
+        Connection::new(([127, 0, 0, 1], 1).into(), false, None, LIMITS.pause)
     }
 
     /// What is due, in seconds from now.

@@ -1,30 +1,38 @@
 //! [`XmlRpcCaller`]: calls one service in one container of another process.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use ferlix_core::property::Value;
-use ferlix_core::service::{CallError, Caller};
+use ferlix_core::service::{CallContext, CallError, Caller};
 use futures_util::future::BoxFuture;
-use http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE, LOCATION, USER_AGENT};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, LOCATION, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::body::{Body as _, Incoming};
 use tokio::time::{sleep, timeout};
+use tracing::Instrument as _;
+use tracing::field::Empty;
 
+use super::credentials::Authorization;
 use super::transport::Transport;
 use crate::codec::{self, Response as Answer};
 use crate::error::Error;
+use crate::provider::{TRACE_PARENT, TRACE_STATE};
+use crate::statistics::{Counters, Direction, Outcome, Running};
 use crate::timeout::{DEFAULT_TIMEOUT, TIMEOUT_HEADER};
 
 const TEXT_XML: HeaderValue = HeaderValue::from_static("text/xml");
 const AGENT: HeaderValue = HeaderValue::from_static(concat!("Ferlix/", env!("CARGO_PKG_VERSION")));
 /// How often a connection is tried for one call.
 const ATTEMPTS: u32 = 2;
+/// The most methods that a caller counts one by one; a service has far fewer.
+const MOST_METHODS: usize = 256;
 
 /// Calls one remote service; cheap to clone, all clones close together.
 ///
@@ -46,6 +54,9 @@ struct Remote {
     /// In milliseconds.
     timeout: AtomicU64,
     closed: AtomicBool,
+    /// What the peer is told of us.
+    authorization: Option<Arc<Authorization>>,
+    counters: RwLock<HashMap<Box<str>, Counters>>,
 }
 
 impl XmlRpcCaller {
@@ -60,15 +71,18 @@ impl XmlRpcCaller {
         service_id: u64,
         service: impl Into<String>,
     ) -> Result<Self, Error> {
+        let uri = transport.address(url)?;
         let caller = Self {
             remote: Arc::new(Remote {
-                uri: transport.address(url)?,
+                authorization: transport.authorization(&uri),
+                uri,
                 transport: transport.clone(),
                 peer: url.to_owned(),
                 service_id,
                 service: service.into(),
                 timeout: AtomicU64::new(0),
                 closed: AtomicBool::new(false),
+                counters: RwLock::default(),
             }),
         };
         caller.set_timeout(DEFAULT_TIMEOUT);
@@ -108,7 +122,9 @@ impl Caller for XmlRpcCaller {
     ) -> BoxFuture<'static, Result<Value, CallError>> {
         let remote = Arc::clone(&self.remote);
         let method = method.to_owned();
-        Box::pin(async move { remote.call(&method, &arguments).await })
+        // That of the call which the service is answering that makes this one.
+        let context = CallContext::current();
+        Box::pin(async move { remote.call(&method, &arguments, context.as_ref()).await })
     }
 
     fn probe(&self) -> BoxFuture<'static, Result<(), CallError>> {
@@ -118,7 +134,58 @@ impl Caller for XmlRpcCaller {
 }
 
 impl Remote {
-    async fn call(&self, method: &str, arguments: &[Value]) -> Result<Value, CallError> {
+    /// Makes a call that is counted and has a span.
+    async fn call(
+        &self,
+        method: &str,
+        arguments: &[Value],
+        context: Option<&CallContext>,
+    ) -> Result<Value, CallError> {
+        // It is counted as cancelled when this future is dropped.
+        let mut running = self.counters(method).begin(Instant::now());
+        let span = tracing::debug_span!(
+            "remote_call",
+            service = self.service,
+            method,
+            peer = self.peer,
+            outcome = Empty,
+        );
+        let result = self
+            .try_call(method, arguments, context, &mut running)
+            .instrument(span.clone())
+            .await;
+        let outcome = result.as_ref().map_or_else(Outcome::from, |_| Outcome::Ok);
+        span.record("outcome", outcome.as_str());
+        running.end(outcome);
+        result
+    }
+
+    fn counters(&self, method: &str) -> Counters {
+        let known = self.counters.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(counters) = known.get(method) {
+            return counters.clone();
+        }
+        let is_full = known.len() >= MOST_METHODS;
+        drop(known);
+        let statistics = self.transport.statistics();
+        let counters = statistics.method(Direction::Imported, &self.service, method);
+        if !is_full {
+            let mut known = self
+                .counters
+                .write()
+                .unwrap_or_else(PoisonError::into_inner);
+            known.insert(method.into(), counters.clone());
+        }
+        counters
+    }
+
+    async fn try_call(
+        &self,
+        method: &str,
+        arguments: &[Value],
+        context: Option<&CallContext>,
+        running: &mut Running,
+    ) -> Result<Value, CallError> {
         if self.closed.load(Ordering::Acquire) {
             return Err(CallError::Gone {
                 service: self.service.clone(),
@@ -130,21 +197,44 @@ impl Remote {
                 method: method.to_owned(),
                 reason: error.to_string(),
             })?;
-        let limit = Duration::from_millis(self.timeout.load(Ordering::Relaxed));
-        let exchange = self.exchange(document.into(), limit);
+        let own = Duration::from_millis(self.timeout.load(Ordering::Relaxed));
+        // A call that is made to answer another one has no more time than that.
+        let left = context.and_then(CallContext::remaining);
+        let limit = left.map_or(own, |left| left.min(own));
+        let overdue = || CallError::Timeout {
+            peer: self.peer.clone(),
+            after: limit,
+        };
+        if limit.is_zero() {
+            return Err(overdue());
+        }
+        let exchange = self.exchange(document.into(), limit, context, running);
         match timeout(limit, exchange).await {
             Ok(answer) => answer,
-            Err(_) => Err(CallError::Timeout {
-                peer: self.peer.clone(),
-                after: limit,
-            }),
+            Err(_) => Err(overdue()),
         }
     }
 
-    async fn exchange(&self, document: Bytes, limit: Duration) -> Result<Value, CallError> {
+    async fn exchange(
+        &self,
+        document: Bytes,
+        limit: Duration,
+        context: Option<&CallContext>,
+        running: &mut Running,
+    ) -> Result<Value, CallError> {
         let mut attempt = 1;
         let response = loop {
-            match self.transport.send(self.request(&document, limit)).await {
+            let request = self.request(&document, limit, context);
+            running.sent(document.len());
+            match self.transport.send(request).await {
+                // The service has not run. The secret may have been replaced at both ends.
+                Ok(response)
+                    if response.status() == StatusCode::UNAUTHORIZED
+                        && attempt < ATTEMPTS
+                        && self.has_other_credentials().await =>
+                {
+                    attempt += 1;
+                }
                 Ok(response) => break response,
                 Err(Error::Connect(_)) if attempt < ATTEMPTS => {
                     attempt += 1;
@@ -164,6 +254,7 @@ impl Remote {
         };
         self.check_head(&response, document.len())?;
         let body = self.body(response).await?;
+        running.received(body.len());
         let answer = codec::read_response(&body, self.transport.limits())
             .map_err(|error| self.protocol(error.to_string(), Some(error.into())))?;
         match answer {
@@ -199,7 +290,19 @@ impl Remote {
         }
     }
 
-    fn request(&self, document: &Bytes, limit: Duration) -> Request<Full<Bytes>> {
+    async fn has_other_credentials(&self) -> bool {
+        match &self.authorization {
+            Some(authorization) => authorization.refresh().await,
+            None => false,
+        }
+    }
+
+    fn request(
+        &self,
+        document: &Bytes,
+        limit: Duration,
+        context: Option<&CallContext>,
+    ) -> Request<Full<Bytes>> {
         let mut request = Request::new(Full::new(document.clone()));
         *request.method_mut() = http::Method::POST;
         *request.uri_mut() = self.uri.clone();
@@ -208,7 +311,22 @@ impl Remote {
         headers.insert(ACCEPT, TEXT_XML);
         headers.insert(USER_AGENT, AGENT);
         let milliseconds = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
-        headers.insert(TIMEOUT_HEADER, milliseconds.into());
+        headers.insert(TIMEOUT_HEADER, milliseconds.max(1).into());
+        if let Some(authorization) = &self.authorization {
+            headers.insert(AUTHORIZATION, authorization.header());
+        }
+        if let Some(trace) = context.and_then(CallContext::trace) {
+            let texts = [
+                (TRACE_PARENT, Some(trace.parent())),
+                (TRACE_STATE, trace.state()),
+            ];
+            for (name, text) in texts {
+                // It came as a header, so it can go as one.
+                if let Some(Ok(value)) = text.map(HeaderValue::from_str) {
+                    headers.insert(name, value);
+                }
+            }
+        }
         request
     }
 
@@ -230,7 +348,12 @@ impl Remote {
                 format!("the call of {sent} bytes is larger than it takes")
             }
             StatusCode::SERVICE_UNAVAILABLE => "it is overloaded or stopping".to_owned(),
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => "the caller may not".to_owned(),
+            StatusCode::UNAUTHORIZED if self.authorization.is_none() => {
+                "it asks for credentials, and there are none for it: set ecf.xmlrpc.client.auth.…"
+                    .to_owned()
+            }
+            StatusCode::UNAUTHORIZED => "it does not know our credentials".to_owned(),
+            StatusCode::FORBIDDEN => "the caller may not".to_owned(),
             StatusCode::TOO_MANY_REQUESTS => "too many calls".to_owned(),
             _ if status.is_redirection() => {
                 let target = header(response.headers(), &LOCATION).unwrap_or("another address");

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use ferlix_http::Reloaded;
 use http::Uri;
 use http::uri::Scheme;
 use hyper::rt::{Read, ReadBufCursor, Write};
@@ -21,26 +22,25 @@ use tower_service::Service;
 
 use crate::error::BoxError;
 
+/// How long the files of certificates may have been looked at before.
+const FILES: Duration = Duration::from_secs(2);
+
 /// How the pool makes a connection.
 #[derive(Clone)]
 pub(super) struct Connector {
     tcp: HttpConnector,
-    tls: Option<TlsConnector>,
+    tls: Option<Arc<Reloaded<TlsConnector>>>,
     limit: Duration,
 }
 
 impl Connector {
     /// `limit` bounds the TCP connection, and again the TLS handshake.
-    pub(super) fn new(tls: Option<Arc<rustls::ClientConfig>>, limit: Duration) -> Self {
+    pub(super) fn new(tls: Option<Arc<Reloaded<TlsConnector>>>, limit: Duration) -> Self {
         let mut tcp = HttpConnector::new();
         tcp.set_nodelay(true);
         tcp.set_connect_timeout(Some(limit));
         tcp.enforce_http(false);
-        Self {
-            tcp,
-            tls: tls.map(TlsConnector::from),
-            limit,
-        }
+        Self { tcp, tls, limit }
     }
 
     /// Whether `https` can be connected to.
@@ -73,7 +73,8 @@ impl Service<Uri> for Connector {
                     // An IPv6 address stands in brackets in a URL and without them in a certificate.
                     let host = host.trim_start_matches('[').trim_end_matches(']');
                     let name = ServerName::try_from(host.to_owned())?;
-                    let handshake = tls.connect(name, tcp.into_inner());
+                    tls.refresh_after(FILES).await;
+                    let handshake = tls.load().connect(name, tcp.into_inner());
                     let stream = timeout(limit, handshake)
                         .await
                         .map_err(|_| "the TLS handshake took too long")??;

@@ -10,7 +10,9 @@
 
 mod caller;
 mod connector;
+mod credentials;
 mod transport;
 
 pub use caller::XmlRpcCaller;
+pub use credentials::{Credentials, Secret};
 pub use transport::{TlsFiles, Transport, TransportOptions};

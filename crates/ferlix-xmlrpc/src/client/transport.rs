@@ -2,11 +2,12 @@
 
 use std::error::Error as _;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use ferlix_http::{FileError, Reloaded};
 use http::uri::Scheme;
 use http::{Request, Response, Uri};
 use http_body_util::Full;
@@ -17,10 +18,13 @@ use rustls::crypto::ring;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::TlsConnector;
 
 use super::connector::Connector;
+use super::credentials::{Authorization, Credentials};
 use crate::codec::Limits;
 use crate::error::{BoxError, Error};
+use crate::statistics::Statistics;
 
 /// How a [`Transport`] connects and what it takes as an answer.
 #[derive(Clone, Debug)]
@@ -34,6 +38,10 @@ pub struct TransportOptions {
     pub idle_timeout: Duration,
     /// The certificates for `https`; without them only `http` is called (the default).
     pub tls: Option<TlsFiles>,
+    /// What calls say of us (default: nothing).
+    pub credentials: Option<Credentials>,
+    /// What calls are counted in (default: of this pool alone).
+    pub statistics: Arc<Statistics>,
 }
 
 impl Default for TransportOptions {
@@ -43,6 +51,8 @@ impl Default for TransportOptions {
             connect_timeout: Duration::from_secs(5),
             idle_timeout: Duration::from_secs(15),
             tls: None,
+            credentials: None,
+            statistics: Arc::default(),
         }
     }
 }
@@ -62,15 +72,18 @@ pub struct Transport {
     client: legacy::Client<Connector, Full<Bytes>>,
     secure: bool,
     limits: Arc<Limits>,
+    authorization: Option<Arc<Authorization>>,
+    statistics: Arc<Statistics>,
 }
 
 impl Transport {
     /// Makes an empty pool. Connections are made by calls, on the runtime of the call.
     ///
     /// # Errors
-    /// [`Error::TlsFile`] when a certificate or key cannot be used.
+    /// [`Error::File`] when a certificate, a key or a secret cannot be used.
     pub fn new(options: &TransportOptions) -> Result<Self, Error> {
-        let tls = options.tls.as_ref().map(client_config).transpose()?;
+        let tls = options.tls.as_ref().map(connector).transpose()?;
+        let authorization = options.credentials.as_ref().map(Authorization::new);
         let connector = Connector::new(tls.map(Arc::new), options.connect_timeout);
         let secure = connector.has_tls();
         let client = legacy::Client::builder(TokioExecutor::new())
@@ -85,11 +98,31 @@ impl Transport {
             client,
             secure,
             limits: Arc::new(options.limits.clone()),
+            authorization: authorization.transpose()?.map(Arc::new),
+            statistics: Arc::clone(&options.statistics),
         })
     }
 
     pub(super) fn limits(&self) -> &Limits {
         &self.limits
+    }
+
+    /// What calls are counted in.
+    #[must_use]
+    pub fn statistics(&self) -> &Arc<Statistics> {
+        &self.statistics
+    }
+
+    /// What calls to an address say of us; `None` when nothing.
+    pub(super) fn authorization(&self, uri: &Uri) -> Option<Arc<Authorization>> {
+        let authorization = self.authorization.as_ref()?;
+        if authorization.is_for(uri) {
+            return Some(Arc::clone(authorization));
+        }
+        tracing::warn!(
+            "{uri} is not told our credentials: it is not called by https, or not named in ecf.xmlrpc.client.auth.hosts"
+        );
+        None
     }
 
     /// Checks the address of an endpoint.
@@ -150,40 +183,50 @@ impl fmt::Debug for Transport {
     }
 }
 
-fn client_config(files: &TlsFiles) -> Result<ClientConfig, Error> {
-    let wrong = |file: &Path, source: BoxError| Error::TlsFile {
-        file: file.to_owned(),
-        source,
-    };
-    let read = |file: &Path| -> Result<Vec<CertificateDer<'static>>, Error> {
-        let certificates = CertificateDer::pem_file_iter(file)
-            .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-            .map_err(|error| wrong(file, error.into()))?;
+/// What makes TLS connections, of the files as they are now and again when they change.
+fn connector(files: &TlsFiles) -> Result<Reloaded<TlsConnector>, Error> {
+    let mut paths = vec![files.authorities.clone()];
+    if let Some((certificate, key)) = &files.identity {
+        paths.extend([certificate.clone(), key.clone()]);
+    }
+    let files = files.clone();
+    let made = Reloaded::new("the certificates of our calls", paths, move |contents| {
+        client_config(&files, contents).map(|config| TlsConnector::from(Arc::new(config)))
+    });
+    made.map_err(Error::File)
+}
+
+fn client_config(files: &TlsFiles, contents: &[Vec<u8>]) -> Result<ClientConfig, FileError> {
+    let read = |file: &PathBuf, content: &[u8]| {
+        let certificates = CertificateDer::pem_slice_iter(content)
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|error| FileError::new(file, error))?;
         if certificates.is_empty() {
-            return Err(wrong(file, "it holds no certificate".into()));
+            return Err(FileError::new(file, "it holds no certificate"));
         }
         Ok(certificates)
     };
+    let wrong = |source: BoxError| FileError::new(&files.authorities, source);
     let mut roots = RootCertStore::empty();
-    for certificate in read(&files.authorities)? {
+    for certificate in read(&files.authorities, &contents[0])? {
         roots
             .add(certificate)
-            .map_err(|error| wrong(&files.authorities, error.into()))?;
+            .map_err(|error| wrong(error.into()))?;
     }
     // The provider is given explicitly: a process that has chosen another default keeps it.
     let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
-        .map_err(|error| wrong(&files.authorities, error.into()))?
+        .map_err(|error| wrong(error.into()))?
         .with_root_certificates(roots);
     let mut config = match &files.identity {
         None => builder.with_no_client_auth(),
         Some((certificate, key)) => {
-            let chain = read(certificate)?;
-            let private =
-                PrivateKeyDer::from_pem_file(key).map_err(|error| wrong(key, error.into()))?;
+            let chain = read(certificate, &contents[1])?;
+            let private = PrivateKeyDer::from_pem_slice(&contents[2])
+                .map_err(|error| FileError::new(key, error))?;
             builder
                 .with_client_auth_cert(chain, private)
-                .map_err(|error| wrong(certificate, error.into()))?
+                .map_err(|error| FileError::new(certificate, error))?
         }
     };
     config.alpn_protocols = vec![b"http/1.1".to_vec()];

@@ -13,15 +13,19 @@ use ferlix_remote::endpoint::{EndpointDescription, names};
 use ferlix_remote::provider::{ContainerId, ExportContainer, ExportProvider};
 use http::Uri;
 
-use super::{NAMESPACE, SERVER_CONFIGURATION, Services, handler, host, intents};
+use super::{NAMESPACE, Rules, SERVER_CONFIGURATION, Services, handler, host, intents};
 use crate::codec::Limits;
 use crate::error::{BoxError, Error};
+use crate::statistics::CallStatistics;
 use crate::timeout::{from_milliseconds, from_seconds};
 
 const PATH: &str = "ecf.xmlrpc.server.path";
 const TIMEOUT: &str = "ecf.xmlrpc.server.timeout";
 const HOSTNAME: &str = "ecf.xmlrpc.server.hostname";
 const PORT: &str = "ecf.xmlrpc.server.port";
+const RULES: &str = "ecf.xmlrpc.server.rules";
+/// Of an exported service; by its prefix it is not sent to peers.
+const SERVICE_RULES: &str = "service.exported.rules";
 
 /// Exports services on the HTTP service, at one path.
 ///
@@ -41,6 +45,8 @@ const PORT: &str = "ecf.xmlrpc.server.port";
 pub(crate) struct XmlRpcExportProvider {
     #[inject]
     http: Arc<dyn HttpService>,
+    #[inject]
+    calls: Arc<dyn CallStatistics>,
     #[property("ecf.xmlrpc.server.path", default = "/xml-rpc")]
     path: String,
     #[property("ecf.xmlrpc.server.timeout", default = 30)]
@@ -49,6 +55,8 @@ pub(crate) struct XmlRpcExportProvider {
     hostname: Value,
     #[property("ecf.xmlrpc.server.port")]
     port: Value,
+    #[property("ecf.xmlrpc.server.rules")]
+    rules: Value,
     serving: OnceLock<Serving>,
 }
 
@@ -76,7 +84,12 @@ impl XmlRpcExportProvider {
         }
         let limits = Limits::default();
         let largest = u64::try_from(limits.bytes).unwrap_or(u64::MAX);
-        let services = Arc::new(Services::new(limits, timeout));
+        let mut services =
+            Services::new(limits, timeout).with_statistics(Arc::clone(self.calls.statistics()));
+        if let Some(rules) = rules(RULES, &self.rules)? {
+            services = services.with_rules(rules);
+        }
+        let services = Arc::new(services);
         let options = MountOptions::new(context.name()).max_body_size(largest);
         let mount = self
             .http
@@ -138,8 +151,11 @@ impl ExportProvider for XmlRpcExportProvider {
             .ok_or("the XML-RPC provider is not running")?;
         let id = self.container_id(serving, properties).await?;
         serving.show(&id, properties).await?;
+        let own = properties.get(SERVICE_RULES).unwrap_or(&Value::Null);
+        let rules = rules(SERVICE_RULES, own)?.map(Arc::new);
         Ok(Arc::new(Exporter {
             id,
+            rules,
             services: Arc::clone(&serving.services),
         }))
     }
@@ -220,6 +236,26 @@ fn invalid(name: &'static str, value: &Value, reason: &str) -> BoxError {
     error.into()
 }
 
+/// The rules of a property, a text or a list of texts; `None` when absent or empty.
+fn rules(name: &'static str, value: &Value) -> Result<Option<Rules>, BoxError> {
+    let texts = match value {
+        Value::Null => return Ok(None),
+        other => other.strings(),
+    };
+    let text = texts.join("\n");
+    if text.trim().is_empty() {
+        // A value of another type must not be taken for none: nothing would be restricted.
+        return match value {
+            Value::String(_) => Ok(None),
+            other => Err(invalid(name, other, "expected rules, as texts")),
+        };
+    }
+    let rules = text
+        .parse()
+        .map_err(|source| Error::Rule { name, source })?;
+    Ok(Some(rules))
+}
+
 /// The host name of a property; `None` when absent or empty.
 fn hostname(value: &Value) -> Result<Option<String>, BoxError> {
     const EXPECTED: &str = "expected a host name or an address";
@@ -252,9 +288,10 @@ fn port(value: &Value) -> Result<Option<u16>, BoxError> {
     }
 }
 
-/// A container: an address, and the table that all our addresses lead to.
+/// A container: an address, and the table that all our addresses lead to; with the rules of the service to be exported.
 struct Exporter {
     id: String,
+    rules: Option<Arc<Rules>>,
     services: Arc<Services>,
 }
 
@@ -281,7 +318,9 @@ impl ExportContainer for Exporter {
             );
         }
         let id = endpoint.remote_service_id();
-        self.services.insert(id, interfaces, timeout_of(endpoint));
+        let rules = self.rules.clone();
+        self.services
+            .insert_restricted(id, interfaces, timeout_of(endpoint), rules);
         Ok(())
     }
 

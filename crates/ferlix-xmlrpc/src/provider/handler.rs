@@ -7,7 +7,7 @@ use http::header::{ALLOW, CONTENT_ENCODING, CONTENT_TYPE};
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 
-use super::services::Services;
+use super::services::{Origin, Services};
 use crate::error::BoxError;
 
 /// Makes the handler that answers POSTs with what the services say.
@@ -47,6 +47,10 @@ async fn read_and_call(
         let text = "A content encoding is not read here.\n";
         return Ok(plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, text));
     }
+    let (peer, identity) = match body.info() {
+        Some(info) => (Some(info.peer()), info.identity().cloned()),
+        None => (None, None),
+    };
     let limit = u64::try_from(services.limits().bytes).unwrap_or(u64::MAX);
     let document = match body.collect_limited(limit).await {
         Ok(document) => document,
@@ -57,7 +61,12 @@ async fn read_and_call(
         // The connection is broken or was cut off by the server, which has its own answer then.
         Err(error) => return Ok(plain(StatusCode::BAD_REQUEST, format!("{error}\n"))),
     };
-    let answer = services.answer(&parts.headers, &document).await;
+    let origin = Origin {
+        headers: &parts.headers,
+        peer,
+        identity: identity.as_ref(),
+    };
+    let answer = services.answer(origin, &document).await;
     let mut response = Response::new(Body::from(answer));
     let text_xml = HeaderValue::from_static("text/xml");
     response.headers_mut().insert(CONTENT_TYPE, text_xml);

@@ -14,8 +14,9 @@ use ferlix_remote::endpoint::{EndpointDescription, names};
 use ferlix_remote::provider::{ContainerId, ImportContainer, ImportProvider};
 
 use super::{CLIENT_CONFIGURATION, NAMESPACE, SERVER_CONFIGURATION, intents};
-use crate::client::{TlsFiles, Transport, TransportOptions, XmlRpcCaller};
+use crate::client::{Credentials, Secret, TlsFiles, Transport, TransportOptions, XmlRpcCaller};
 use crate::error::{BoxError, Error};
+use crate::statistics::CallStatistics;
 use crate::timeout::{from_milliseconds, from_seconds};
 
 /// Imports endpoints that were exported by `ecf.xmlrpc.server`, ours and those of iPOPO and Eclipse ECF.
@@ -31,6 +32,8 @@ use crate::timeout::{from_milliseconds, from_seconds};
     )
 )]
 pub(crate) struct XmlRpcImportProvider {
+    #[inject]
+    calls: Arc<dyn CallStatistics>,
     #[property("ecf.xmlrpc.client.timeout", default = 30)]
     timeout: Value,
     #[property("ecf.xmlrpc.client.tls.ca_file")]
@@ -39,6 +42,14 @@ pub(crate) struct XmlRpcImportProvider {
     cert_file: Option<String>,
     #[property("ecf.xmlrpc.client.tls.key_file")]
     key_file: Option<String>,
+    #[property("ecf.xmlrpc.client.auth.user")]
+    user: Option<String>,
+    #[property("ecf.xmlrpc.client.auth.secret_file")]
+    secret_file: Option<String>,
+    #[property("ecf.xmlrpc.client.auth.secret_env")]
+    secret_env: Option<String>,
+    #[property("ecf.xmlrpc.client.auth.hosts")]
+    hosts: Value,
     importing: OnceLock<Importing>,
 }
 
@@ -61,6 +72,8 @@ impl XmlRpcImportProvider {
         })?;
         let options = TransportOptions {
             tls: self.tls()?,
+            credentials: self.credentials()?,
+            statistics: Arc::clone(self.calls.statistics()),
             ..TransportOptions::default()
         };
         let importer = Importer {
@@ -89,8 +102,37 @@ impl XmlRpcImportProvider {
 }
 
 impl XmlRpcImportProvider {
+    fn credentials(&self) -> Result<Option<Credentials>, ComponentError> {
+        let user = given(&self.user);
+        let secret = match (given(&self.secret_file), given(&self.secret_env)) {
+            (Some(file), None) => Secret::File(file.into()),
+            (None, Some(variable)) => Secret::Environment(variable),
+            (None, None) if user.is_none() => return Ok(None),
+            (None, None) => {
+                return Err(
+                    "ecf.xmlrpc.client.auth.user needs a password: set ecf.xmlrpc.client.auth.secret_file \
+                            or ecf.xmlrpc.client.auth.secret_env"
+                        .into(),
+                );
+            }
+            (Some(_), Some(_)) => {
+                return Err(
+                    "set ecf.xmlrpc.client.auth.secret_file or ecf.xmlrpc.client.auth.secret_env, not both"
+                        .into(),
+                );
+            }
+        };
+        let hosts = self.hosts.strings().into_iter();
+        let hosts = hosts.flat_map(|text| text.split(',')).map(str::trim);
+        let hosts = hosts.filter(|host| !host.is_empty());
+        Ok(Some(Credentials {
+            user,
+            secret,
+            hosts: hosts.map(str::to_owned).collect(),
+        }))
+    }
+
     fn tls(&self) -> Result<Option<TlsFiles>, ComponentError> {
-        let given = |file: &Option<String>| file.clone().filter(|file| !file.is_empty());
         let identity = match (given(&self.cert_file), given(&self.key_file)) {
             (None, None) => None,
             (Some(certificate), Some(key)) => {
@@ -115,6 +157,10 @@ impl XmlRpcImportProvider {
             None => Ok(None),
         }
     }
+}
+
+fn given(text: &Option<String>) -> Option<String> {
+    text.clone().filter(|text| !text.is_empty())
 }
 
 #[async_trait]

@@ -2,7 +2,7 @@
 //!
 //! In flow documents from the HTTP service, out go documents: a result or a fault, both with status 200, as XML-RPC asks.
 //! Only methods of the exported interfaces can be called; a method that is refused and one that is not there look the
-//! same to the caller. Every call has a deadline, at which it is dropped.
+//! same to the caller; [`Rules`] say who may call what. Every call has a deadline, at which it is dropped.
 //!
 //! [`Services`] and [`handler`] serve without a framework. In one, the bundle makes two components: the export provider,
 //! which mounts one handler on the HTTP service for all its containers, and the import provider, which has the pool of
@@ -15,12 +15,15 @@ mod export;
 mod handler;
 mod host;
 mod import;
+mod rules;
 mod services;
 
 pub(crate) use export::{XmlRpcExportContainer, XmlRpcExportProvider};
 pub use handler::handler;
 pub(crate) use import::{XmlRpcImportContainer, XmlRpcImportProvider};
-pub use services::Services;
+pub use rules::{RuleError, Rules};
+pub use services::{Origin, Services};
+pub(crate) use services::{TRACE_PARENT, TRACE_STATE};
 
 /// The configuration type by which services are exported, and the factory of export containers.
 pub const SERVER_CONFIGURATION: &str = "ecf.xmlrpc.server";

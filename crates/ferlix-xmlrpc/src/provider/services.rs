@@ -3,18 +3,27 @@
 use std::any::Any;
 use std::collections::HashMap;
 use std::fmt;
+use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ferlix_core::property::Value;
-use ferlix_core::service::Dispatch;
+use ferlix_core::service::{CallContext, Dispatch, Identity, TraceContext};
 use futures_util::FutureExt as _;
 use http::HeaderMap;
 use tokio::time::timeout;
+use tracing::field::Empty;
+use tracing::{Instrument as _, Span};
 
+use super::rules::Rules;
 use crate::codec::{self, Fault, Limits, MethodCall};
+use crate::statistics::{Counters, Direction, Outcome, Statistics};
 use crate::timeout::from_headers;
+
+/// The headers of W3C Trace Context.
+pub(crate) const TRACE_PARENT: &str = "traceparent";
+pub(crate) const TRACE_STATE: &str = "tracestate";
 
 /// The services that one container exports, by the number that calls name them by (`ecf.rsvc.id`).
 ///
@@ -37,24 +46,117 @@ pub struct Services {
     table: RwLock<HashMap<u64, Arc<Exported>>>,
     limits: Limits,
     timeout: Duration,
+    rules: Option<Rules>,
+    statistics: Arc<Statistics>,
+    unknown: Counters,
 }
 
 struct Exported {
     interfaces: Vec<Arc<dyn Dispatch>>,
-    /// The interface of each method; the first that has it.
-    methods: HashMap<&'static str, usize>,
+    methods: HashMap<&'static str, Method>,
     timeout: Option<Duration>,
+    rules: Option<Arc<Rules>>,
+}
+
+/// A method that can be called.
+#[derive(Clone)]
+struct Method {
+    /// The interface, by its place; the first that has the method.
+    interface: usize,
+    counters: Counters,
+}
+
+/// Where a call comes from.
+#[derive(Clone, Copy, Debug)]
+pub struct Origin<'a> {
+    /// The headers of the request.
+    pub headers: &'a HeaderMap,
+    /// The address of the caller.
+    pub peer: Option<SocketAddr>,
+    /// Who the caller has proved to be.
+    pub identity: Option<&'a Arc<Identity>>,
+}
+
+/// From nobody knows where.
+impl<'a> From<&'a HeaderMap> for Origin<'a> {
+    fn from(headers: &'a HeaderMap) -> Self {
+        Self {
+            headers,
+            peer: None,
+            identity: None,
+        }
+    }
+}
+
+/// A call that can be made.
+struct Call {
+    dispatch: Arc<dyn Dispatch>,
+    arguments: Vec<Value>,
+    /// The whole name, `<number>.<method>`, and where the method begins.
+    name: String,
+    method: usize,
+    limit: Duration,
+    counters: Counters,
+}
+
+impl Call {
+    fn method(&self) -> &str {
+        &self.name[self.method..]
+    }
+}
+
+/// Why a call is not made, or has no result: what the caller is told, and what is counted.
+struct Failure {
+    fault: Fault,
+    outcome: Outcome,
+    /// Those of the method that was meant.
+    counters: Option<Counters>,
+}
+
+impl Failure {
+    const fn new(fault: Fault, outcome: Outcome) -> Self {
+        Self {
+            fault,
+            outcome,
+            counters: None,
+        }
+    }
 }
 
 impl Services {
     /// Serves nothing yet. `limits` bound a call, `timeout` is how long one may take when its service says nothing.
     #[must_use]
     pub fn new(limits: Limits, timeout: Duration) -> Self {
+        let statistics = Arc::new(Statistics::new());
         Self {
             table: RwLock::default(),
             limits,
             timeout,
+            rules: None,
+            unknown: statistics.unknown(),
+            statistics,
         }
+    }
+
+    /// With rules that every call must be allowed by, beside those of its service.
+    #[must_use]
+    pub fn with_rules(mut self, rules: Rules) -> Self {
+        self.rules = Some(rules);
+        self
+    }
+
+    /// With statistics that others count in, too.
+    #[must_use]
+    pub(crate) fn with_statistics(mut self, statistics: Arc<Statistics>) -> Self {
+        self.unknown = statistics.unknown();
+        self.statistics = statistics;
+        self
+    }
+
+    /// What was counted of the calls.
+    #[must_use]
+    pub fn statistics(&self) -> &Statistics {
+        &self.statistics
     }
 
     /// What a call may hold.
@@ -66,16 +168,36 @@ impl Services {
     /// Serves an object by its interfaces, instead of what had the number before. Calls may take `timeout`, or the
     /// container's default.
     pub fn insert(&self, id: u64, interfaces: Vec<Arc<dyn Dispatch>>, timeout: Option<Duration>) {
+        self.insert_restricted(id, interfaces, timeout, None);
+    }
+
+    /// Serves an object as [`insert`](Self::insert) does, to callers that its rules allow.
+    pub fn insert_restricted(
+        &self,
+        id: u64,
+        interfaces: Vec<Arc<dyn Dispatch>>,
+        timeout: Option<Duration>,
+        rules: Option<Arc<Rules>>,
+    ) {
         let mut methods = HashMap::new();
         for (index, interface) in interfaces.iter().enumerate() {
-            for method in interface.interface().methods {
-                methods.entry(method.name).or_insert(index);
+            let interface = interface.interface();
+            for method in interface.methods {
+                methods.entry(method.name).or_insert_with(|| Method {
+                    interface: index,
+                    counters: self.statistics.method(
+                        Direction::Exported,
+                        interface.name,
+                        method.name,
+                    ),
+                });
             }
         }
         let exported = Exported {
             interfaces,
             methods,
             timeout,
+            rules,
         };
         self.write().insert(id, Arc::new(exported));
     }
@@ -90,6 +212,7 @@ impl Services {
             interfaces: exported.interfaces.clone(),
             methods: exported.methods.clone(),
             timeout,
+            rules: exported.rules.clone(),
         };
         table.insert(id, Arc::new(changed));
         true
@@ -113,19 +236,51 @@ impl Services {
         self.len() == 0
     }
 
-    /// Answers a document with a document: the result of the call, or a fault.
-    pub async fn answer(&self, headers: &HeaderMap, document: &[u8]) -> Vec<u8> {
-        let written = match self.call(headers, document).await {
-            Ok(result) => codec::write_response(&result)
-                .map_err(|error| Fault::new("CodecError", &error.to_string())),
-            Err(fault) => Err(fault),
+    /// Answers a document with a document: the result of the call, or a fault. Of a call from the network, the
+    /// [`Origin`] says where it came from; headers alone do where that does not matter.
+    pub async fn answer<'a>(&self, origin: impl Into<Origin<'a>>, document: &[u8]) -> Vec<u8> {
+        let origin = origin.into();
+        let begun = Instant::now();
+        let (mut running, span, result) = match self.resolve(&origin, document) {
+            Ok(call) => {
+                // It is counted as cancelled when this future is dropped.
+                let running = call.counters.begin(begun);
+                let span = span(&call, &origin);
+                let result = self
+                    .run(call, &origin, begun)
+                    .instrument(span.clone())
+                    .await;
+                (running, span, result)
+            }
+            Err(failure) => {
+                let counters = failure.counters.as_ref().unwrap_or(&self.unknown);
+                (counters.begin(begun), Span::none(), Err(failure))
+            }
         };
-        written.unwrap_or_else(|fault| codec::write_fault(&fault))
+        let written = result.and_then(|value| {
+            codec::write_response(&value).map_err(|error| {
+                let fault = Fault::new("CodecError", &error.to_string());
+                Failure::new(fault, Outcome::Invalid)
+            })
+        });
+        let (answer, outcome) = match written {
+            Ok(answer) => (answer, Outcome::Ok),
+            Err(failure) => (codec::write_fault(&failure.fault), failure.outcome),
+        };
+        span.record("outcome", outcome.as_str());
+        running.received(document.len());
+        running.sent(answer.len());
+        running.end(outcome);
+        answer
     }
 
-    async fn call(&self, headers: &HeaderMap, document: &[u8]) -> Result<Value, Fault> {
-        let MethodCall { method, arguments } = codec::read_call(document, &self.limits)
-            .map_err(|error| Fault::new("CodecError", &error.to_string()))?;
+    /// Finds what a document calls, and whether the caller may.
+    fn resolve(&self, origin: &Origin<'_>, document: &[u8]) -> Result<Call, Failure> {
+        let MethodCall { method, arguments } =
+            codec::read_call(document, &self.limits).map_err(|error| {
+                let fault = Fault::new("CodecError", &error.to_string());
+                Failure::new(fault, Outcome::Invalid)
+            })?;
         let (id, name) = method
             .split_once('.')
             .filter(|(_, name)| !name.contains('.'))
@@ -133,40 +288,96 @@ impl Services {
                 let method = shortened(&method);
                 let message =
                     format!("Invalid method={method}.  Must be of form <objectid>.<methodname>");
-                Fault::new("ValueError", &message)
+                Failure::new(Fault::new("ValueError", &message), Outcome::Unknown)
             })?;
-        let exported = self.find(id).ok_or_else(|| {
+        let no_service = || {
             let (id, name) = (shortened(id), shortened(name));
             Fault::remote_service(&format!(
                 "Unknown service with rs_id={id} for method call={name}"
             ))
-        })?;
-        let dispatch = exported
-            .methods
-            .get(name)
-            .map(|&index| Arc::clone(&exported.interfaces[index]))
-            .ok_or_else(|| Fault::remote_service(&format!("Unknown method {}", shortened(name))))?;
+        };
+        let exported = self
+            .find(id)
+            .ok_or_else(|| Failure::new(no_service(), Outcome::Unknown))?;
+        let found = exported.methods.get(name);
+        let Some(found) = found.filter(|method| self.permits(origin, &exported, name, method))
+        else {
+            // Who may call nothing of a service is not told that it is there; a method that is refused and one that is
+            // not there look the same.
+            let sees_some = || {
+                let mut methods = exported.methods.iter();
+                methods.any(|(name, method)| self.permits(origin, &exported, name, method))
+            };
+            let fault = if sees_some() {
+                Fault::remote_service(&format!("Unknown method {}", shortened(name)))
+            } else {
+                no_service()
+            };
+            return Err(Failure {
+                fault,
+                outcome: found.map_or(Outcome::Unknown, |_| Outcome::Refused),
+                counters: found.map(|method| method.counters.clone()),
+            });
+        };
         let own = exported.timeout.unwrap_or(self.timeout);
-        let limit = from_headers(headers).map_or(own, |callers| callers.min(own));
-        drop(exported);
+        Ok(Call {
+            dispatch: Arc::clone(&exported.interfaces[found.interface]),
+            arguments,
+            limit: from_headers(origin.headers).map_or(own, |callers| callers.min(own)),
+            counters: found.counters.clone(),
+            method: method.len() - name.len(),
+            name: method,
+        })
+    }
 
+    /// Whether the caller may call a method of a service.
+    fn permits(
+        &self,
+        origin: &Origin<'_>,
+        exported: &Exported,
+        name: &str,
+        method: &Method,
+    ) -> bool {
+        [self.rules.as_ref(), exported.rules.as_deref()]
+            .into_iter()
+            .flatten()
+            .all(|rules| {
+                let interface = exported.interfaces[method.interface].interface().name;
+                let identity = origin.identity.map(|identity| &**identity);
+                rules.permit(identity, origin.peer, interface, name)
+            })
+    }
+
+    /// Makes a call; it is dropped at its deadline.
+    async fn run(&self, call: Call, origin: &Origin<'_>, begun: Instant) -> Result<Value, Failure> {
+        let Call {
+            dispatch,
+            arguments,
+            name: whole,
+            method,
+            limit,
+            ..
+        } = call;
+        let name = &whole[method..];
+        let context = context(origin, begun + limit);
         // The call is made inside the future, so that a panic before its first wait is caught too.
-        let running = AssertUnwindSafe(async { dispatch.dispatch(name, arguments).await });
+        let running =
+            AssertUnwindSafe(context.scope(async { dispatch.dispatch(name, arguments).await }));
         match timeout(limit, running.catch_unwind()).await {
-            Ok(Ok(result)) => result.map_err(|error| Fault::from(&error)),
+            Ok(Ok(result)) => {
+                result.map_err(|error| Failure::new(Fault::from(&error), Outcome::from(&error)))
+            }
             Ok(Err(panic)) => {
                 let message = panic_message(&*panic);
-                tracing::error!(
-                    service = id,
-                    method = name,
-                    "an exported service panicked: {message}"
-                );
-                Err(Fault::remote_service(&format!("The call of {name} failed")))
+                tracing::error!(method = whole, "an exported service panicked: {message}");
+                let fault = Fault::remote_service(&format!("The call of {name} failed"));
+                Err(Failure::new(fault, Outcome::Panic))
             }
-            Err(_) => Err(Fault::new(
-                "TimeoutError",
-                &format!("no result of {name} within {limit:?}"),
-            )),
+            Err(_) => {
+                let message = format!("no result of {name} within {limit:?}");
+                let fault = Fault::new("TimeoutError", &message);
+                Err(Failure::new(fault, Outcome::Timeout))
+            }
         }
     }
 
@@ -194,6 +405,52 @@ impl fmt::Debug for Services {
             .field("timeout", &self.timeout)
             .finish_non_exhaustive()
     }
+}
+
+/// What the service may know of the call.
+fn context(origin: &Origin<'_>, deadline: Instant) -> CallContext {
+    let mut context = CallContext::default().with_deadline(deadline);
+    if let Some(peer) = origin.peer {
+        context = context.with_peer(peer);
+    }
+    if let Some(identity) = origin.identity {
+        context = context.with_identity(Arc::clone(identity));
+    }
+    if let Some(trace) = trace(origin.headers) {
+        context = context.with_trace(Arc::new(trace));
+    }
+    context
+}
+
+/// The trace that the headers name; several `tracestate` headers are one, as the recommendation says.
+fn trace(headers: &HeaderMap) -> Option<TraceContext> {
+    let mut parents = headers.get_all(TRACE_PARENT).iter();
+    let parent = parents.next()?.to_str().ok()?;
+    if parents.next().is_some() {
+        return None;
+    }
+    let states: Vec<_> = headers
+        .get_all(TRACE_STATE)
+        .iter()
+        .filter_map(|state| state.to_str().ok())
+        .collect();
+    TraceContext::new(parent, Some(&states.join(",")))
+}
+
+/// The span of a call; nothing is made when nobody listens.
+fn span(call: &Call, origin: &Origin<'_>) -> Span {
+    tracing::debug_span!(
+        "call",
+        service = call.dispatch.interface().name,
+        method = call.method(),
+        peer = origin.peer.map(tracing::field::display),
+        caller = origin.identity.map(tracing::field::display),
+        trace = origin
+            .headers
+            .get(TRACE_PARENT)
+            .and_then(|parent| parent.to_str().ok()),
+        outcome = Empty,
+    )
 }
 
 /// The start of a name that the caller chose, for a message.
