@@ -7,7 +7,7 @@ use ferlix_core::command::{
     Arguments, Command, CommandError, CommandProvider, CommandResult, Completion, Session,
     printable,
 };
-use ferlix_core::property::{Properties, Value};
+use ferlix_core::property::{Properties, Value, shown};
 use ferlix_core::{bundle, component};
 
 use crate::{ConfigError, Configuration, ConfigurationAdmin};
@@ -165,7 +165,7 @@ fn describe(configuration: &Configuration, text: &mut String) {
                 line(format!(
                     "\t\t{} = {}",
                     printable(key),
-                    printable(&value.to_string())
+                    printable(&shown(key, value).to_string())
                 ));
             }
         }

@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use ferlix_core::property::{FromValue, Properties, Value};
+use ferlix_core::property::{FromValue, HIDDEN, Properties, Value};
 use ferlix_etcd::{Credentials, EtcdConfig, Password, SessionConfig, TlsConfig, TlsIdentity};
 use uuid::Uuid;
 
@@ -58,9 +58,6 @@ pub const TLS_CERT_FILE: &str = "etcd.tls.cert_file";
 pub const TLS_KEY_FILE: &str = "etcd.tls.key_file";
 /// The name to expect in the certificate of etcd; default the host.
 pub const TLS_SERVER_NAME: &str = "etcd.tls.server_name";
-
-/// What a listing shows in place of a password.
-pub(crate) const HIDDEN: &str = "(hidden)";
 
 /// All of them: what a framework property of the same name overrides.
 pub(crate) const ALL: [&str; 21] = [

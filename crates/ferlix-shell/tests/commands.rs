@@ -224,6 +224,8 @@ async fn properties_and_variables_of_the_process() {
 +=========================+============+
 | Some.List               | ['a', 'b'] |
 +-------------------------+------------+
+| db.password             | (hidden)   |
++-------------------------+------------+
 | framework.uid           | the-uid    |
 +-------------------------+------------+
 | org.osgi.framework.uuid | the-uid    |
@@ -232,6 +234,7 @@ async fn properties_and_variables_of_the_process() {
     );
     assert_eq!(bench.good("property some.list").await, "['a', 'b']\n");
     assert_eq!(bench.good("property nope").await, "\n");
+    assert_eq!(bench.good("property DB.Password").await, "(hidden)\n");
     assert_eq!(
         bench.good("property PATH").await,
         "\n",

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
-use super::Value;
+use super::{Value, shown};
 
 /// A property map: keys keep the case they came with and compare without it (ASCII), as OSGi asks.
 ///
@@ -259,7 +259,9 @@ impl PartialEq for Properties {
 
 impl fmt::Debug for Properties {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_map().entries(self.iter()).finish()
+        // What is printed in one place or another ends in a log.
+        let entries = self.iter().map(|(key, value)| (key, shown(key, value)));
+        f.debug_map().entries(entries).finish()
     }
 }
 

@@ -7,10 +7,12 @@
 mod convert;
 pub mod keys;
 mod map;
+mod secret;
 mod value;
 
 pub use convert::{Element, FromValue, IntoValue, ValueError};
 pub use map::Properties;
+pub use secret::{HIDDEN, is_secret, shown};
 pub use value::{DateTime, Value};
 
 #[doc(hidden)]

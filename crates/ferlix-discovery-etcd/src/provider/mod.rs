@@ -18,7 +18,7 @@ use async_trait::async_trait;
 use ferlix_core::component::{
     Callbacks, Component, ComponentContext, ComponentError, ComponentFactory, Fields, RetryPolicy,
 };
-use ferlix_core::property::{Properties, Value};
+use ferlix_core::property::{HIDDEN, Properties, Value};
 use ferlix_etcd::{Session, SessionState, WriteOutcome};
 use ferlix_remote::endpoint::EndpointDescription;
 use ferlix_remote::provider::{
@@ -29,7 +29,7 @@ use tokio::time::Instant;
 
 use self::advertised::Advertised;
 use crate::directory::Directory;
-use crate::settings::{self, HIDDEN, Settings};
+use crate::settings::{self, Settings};
 use crate::status::{DiscoveryStatus, EtcdStatus, SkippedRecord};
 use crate::{Draft, Error, FACTORY};
 

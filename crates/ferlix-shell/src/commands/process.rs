@@ -4,13 +4,13 @@ use std::env;
 
 use ferlix_core::command::{Arguments, CommandError, CommandResult, Session, printable, table};
 use ferlix_core::framework::Framework;
-use ferlix_core::property::Value;
+use ferlix_core::property::{HIDDEN, Value, is_secret, shown};
 
 pub(super) fn properties(framework: &Framework, session: &Session) -> CommandResult {
     let mut rows: Vec<Vec<String>> = framework
         .properties()
         .iter()
-        .map(|(key, value)| vec![key.to_owned(), value.to_string()])
+        .map(|(key, value)| vec![key.to_owned(), shown(key, value).to_string()])
         .collect();
     rows.sort();
     session.write(&table("", &["Property Name", "Value"], rows));
@@ -23,7 +23,9 @@ pub(super) fn property(
     arguments: &Arguments,
     session: &Session,
 ) -> CommandResult {
-    let value = framework.property(arguments.required(0, "name")?);
+    let name = arguments.required(0, "name")?;
+    let value = framework.property(name);
+    let value = value.map(|value| shown(name, &value).into_owned());
     let text = value.as_ref().map(ToString::to_string).unwrap_or_default();
     session.line(printable(&text));
     Ok(value)
@@ -32,7 +34,11 @@ pub(super) fn property(
 pub(super) fn variables(session: &Session) -> CommandResult {
     let text = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
     let mut rows: Vec<Vec<String>> = env::vars_os()
-        .map(|(name, value)| vec![text(name), text(value)])
+        .map(|(name, value)| (text(name), text(value)))
+        .map(|(name, value)| match is_secret(&name) {
+            true => vec![name, HIDDEN.to_owned()],
+            false => vec![name, value],
+        })
         .collect();
     rows.sort();
     session.write(&table("", &["Environment Variable", "Value"], rows));
@@ -46,7 +52,10 @@ pub(super) fn variable(arguments: &Arguments, session: &Session) -> CommandResul
     let value = possible.then(|| env::var_os(name)).flatten();
     session.line(
         value
-            .map(|value| value.to_string_lossy().into_owned())
+            .map(|value| match is_secret(name) {
+                true => HIDDEN.to_owned(),
+                false => value.to_string_lossy().into_owned(),
+            })
             .unwrap_or_default(),
     );
     Ok(None)

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use ferlix_core::command::{Arguments, CommandError, CommandResult, Session, printable, table};
 use ferlix_core::framework::BundleContext;
-use ferlix_core::property::keys;
+use ferlix_core::property::{keys, shown};
 use ferlix_core::registry::ServiceRef;
 
 pub(super) fn list(
@@ -69,7 +69,12 @@ pub(super) fn details(
     let properties = reference.properties();
     let mut lines: Vec<String> = properties
         .iter()
-        .map(|(key, value)| format!("\t{}\n", printable(&format!("{key} = {value}"))))
+        .map(|(key, value)| {
+            format!(
+                "\t{}\n",
+                printable(&format!("{key} = {}", shown(key, value)))
+            )
+        })
         .collect();
     lines.sort();
     text.extend(lines);

@@ -7,7 +7,7 @@ use ferlix_core::component::{
     ComponentManager, ComponentState, DependencyDetails, DependencyKind, FactoryDetails,
     InstanceDetails,
 };
-use ferlix_core::property::{Properties, Value};
+use ferlix_core::property::{Properties, Value, shown};
 
 pub(super) fn factory(
     components: &ComponentManager,
@@ -171,7 +171,7 @@ fn rows(properties: &Properties) -> Vec<Vec<String>> {
     };
     let mut rows: Vec<Vec<String>> = properties
         .iter()
-        .map(|(key, value)| vec![key.to_owned(), text(value)])
+        .map(|(key, value)| vec![key.to_owned(), text(&shown(key, value))])
         .collect();
     rows.sort();
     rows

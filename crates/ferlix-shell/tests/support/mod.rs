@@ -186,6 +186,7 @@ impl Bench {
         let framework = Framework::builder()
             .property("framework.uid", "the-uid")
             .property("Some.List", vec!["a", "b"])
+            .property("db.password", "secret")
             .catalogue(&[&LATER, &FAILING])
             .install(&ferlix_shell::CORE)
             .install(&ferlix_shell::COMPONENT)

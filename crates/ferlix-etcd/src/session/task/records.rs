@@ -54,7 +54,10 @@ impl Task {
             Verdict::Failed(error @ Error::LeaseGone { .. }) => return Err(error),
             Verdict::Failed(error) => {
                 let (session_id, reason) = (self.config.session_id.as_str(), error.in_full());
-                if self.warned_write {
+                // Who is in need of help says so once; what passes by itself is no news.
+                let wants_help =
+                    error.needs_an_operator() || matches!(error, Error::NoSpace { .. });
+                if self.warned_write || !wants_help {
                     debug!(
                         session_id,
                         key, reason, "etcd did not take a write; it is tried again"
