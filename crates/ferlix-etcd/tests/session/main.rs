@@ -10,6 +10,7 @@ mod asleep;
 mod client;
 mod cluster;
 mod faults;
+mod logging;
 mod memory;
 mod process;
 mod real;
