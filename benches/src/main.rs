@@ -53,7 +53,7 @@ enum Benchmark {
     Discovery,
     /// What it takes to know 10,000 endpoints
     Directory,
-    /// The resident memory of idle processes
+    /// The heap of services and components, and the resident memory of idle processes
     Memory,
     /// The time after a restart of etcd until all is advertised and known again
     Recovery,

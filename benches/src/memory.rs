@@ -1,4 +1,5 @@
-//! Memory: what idle processes hold, as the kernel counts it (`VmRSS`).
+//! Memory: what idle processes hold, as the kernel counts it (`VmRSS`), and the heap that a service and a component hold, as
+//! dhat counts it in a program of its own (`bin/heap.rs`).
 //!
 //! The exporter is the tutorial's program as it is run in production, connected to an etcd, its service exported and
 //! advertised; iPOPO's is the same in Python.
@@ -19,8 +20,60 @@ use crate::{REPETITIONS, table};
 const SAME: usize = 20;
 const LOOK: Duration = Duration::from_millis(25);
 
-/// Measures and prints the table.
+/// Measures and prints the tables.
 pub(crate) fn run() -> Result<(), Error> {
+    heap()?;
+    processes()
+}
+
+/// The heap of services and components.
+fn heap() -> Result<(), Error> {
+    let program = std::env::current_exe()?.with_file_name("heap");
+    let output = Command::new(&program).output()?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let figures: Vec<(&str, f64)> = text
+        .lines()
+        .filter_map(|line| line.split_once('\t'))
+        .filter_map(|(bytes, what)| Some((what, bytes.parse().ok()?)))
+        .collect();
+    let bytes = |what: &str| {
+        let found = figures.iter().find(|(name, _)| *name == what);
+        found.map(|(_, bytes)| *bytes).ok_or_else(|| {
+            let said = String::from_utf8_lossy(&output.stderr);
+            Error::Answer(format!(
+                "no figure for {what} of {}: {said}",
+                program.display()
+            ))
+        })
+    };
+    let floor = bytes("floor")?;
+    let row = |words: &str, what: &str| -> Result<Vec<String>, Error> {
+        let bytes = bytes(what)?;
+        let ratio = format!("{:.2}", bytes / floor);
+        Ok(vec![words.to_owned(), table::thousands(bytes), ratio])
+    };
+    let rows = [
+        row("floor: an `Arc` under its name in a `HashMap`", "floor")?,
+        row(
+            "a registered service with three properties, of 100,000 (goal: at most 1,024)",
+            "service",
+        )?,
+        row(
+            "a component with a dependency, of 10,000 (goal: at most 4,096)",
+            "component",
+        )?,
+        row(
+            "a component with a dependency and a service, the service included",
+            "offering",
+        )?,
+    ];
+    let headings = ["", "bytes", "of floor"];
+    table::print("Heap held by each, as counted by dhat", &headings, &rows);
+    Ok(())
+}
+
+/// The memory of idle processes.
+fn processes() -> Result<(), Error> {
     let etcd = Server::start(Role::Etcd)?;
     let with_ipopo = peers::are_set_up();
     let (mut floor, mut ours, mut theirs) = (Vec::new(), Vec::new(), Vec::new());
