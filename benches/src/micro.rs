@@ -72,6 +72,6 @@ async fn time(
 }
 
 /// How long this thread has run.
-fn now() -> Result<Duration, Error> {
+pub(crate) fn now() -> Result<Duration, Error> {
     Ok(clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID)?.into())
 }

@@ -15,27 +15,27 @@ use crate::micro::Comparison;
 const LISTENERS: &[u64] = &[1, 100, 10_000];
 /// What one handler may take for an event.
 const HANDLED: Goal = Goal::Within(150.0);
+/// What telling one listener may add to a change, and to the two of a registration that ends.
+const TOLD: Goal = Goal::Over(150.0);
+const TOLD_TWICE: Goal = Goal::Over(300.0);
 /// The key by which each listener wants another service.
 const ZONE: &str = "zone";
 
 pub(super) async fn measure(report: &mut Report) -> Result<(), Error> {
+    let among = |number: u64| format!("(&({ZONE}=zone-{number})({NUMBER}>=0))");
     for listeners in LISTENERS.iter().copied() {
-        let goal = if listeners == 1 { HANDLED } else { Goal::None };
-        let told = service_events(listeners, |_| format!("({NUMBER}>=0)"), listeners).await?;
-        report.row("service event, all listeners match", listeners, told, goal);
+        let goal = if listeners == 1 { TOLD } else { Goal::None };
+        let told = changes(listeners, |_| format!("({NUMBER}>=0)"), listeners).await?;
+        report.row("change told to all listeners", listeners, told, goal);
     }
     for listeners in LISTENERS.iter().copied() {
-        let goal = if listeners == 1 { HANDLED } else { Goal::None };
-        let text = |number: u64| format!("(&({ZONE}=zone-{number})({NUMBER}>=0))");
-        let told = service_events(listeners, text, 1).await?;
-        let words = "service event, one listener's value matches";
-        report.row(words, listeners, told, goal);
+        let told = changes(listeners, among, 1).await?;
+        report.row("change told to the one it concerns", listeners, told, TOLD);
     }
     for listeners in LISTENERS.iter().copied() {
-        let text = |number: u64| format!("({ZONE}=zone-{number})");
-        let told = registrations(listeners, text).await?;
-        let words = "register and unregister, one listener's value matches";
-        report.row(words, listeners, told, Goal::None);
+        let told = registrations(listeners, among).await?;
+        let words = "register and unregister, told to the one";
+        report.row(words, listeners, told, TOLD_TWICE);
     }
     let (sent, posted) = topics().await?;
     report.row("event sent to one handler", 1, sent, HANDLED);
@@ -59,17 +59,6 @@ fn listen(
     Ok(told)
 }
 
-/// As many calls as listeners are told, as a floor.
-fn direct(listeners: u64) -> Vec<Arc<dyn Fn() + Send + Sync>> {
-    let call = |_| {
-        let counted = AtomicU64::new(0);
-        Arc::new(move || {
-            counted.fetch_add(1, Ordering::Relaxed);
-        }) as Arc<dyn Fn() + Send + Sync>
-    };
-    (0..listeners).map(call).collect()
-}
-
 fn in_zone(number: u64) -> Properties {
     let value = i64::try_from(number).unwrap_or(i64::MAX);
     let mut properties = Properties::from([(NUMBER, value)]);
@@ -77,33 +66,49 @@ fn in_zone(number: u64) -> Properties {
     properties
 }
 
-/// A change of a property, told to the listeners that it concerns; beside as many calls of what they do.
-async fn service_events(
+/// A service, and the change of one of its properties.
+struct Changing {
+    registration: ServiceRegistration,
+    number: i64,
+    change: Properties,
+}
+
+impl Changing {
+    fn register(context: &BundleContext) -> Result<Self, Error> {
+        let adder: Arc<dyn Adder> = Arc::new(One);
+        Ok(Self {
+            registration: context.register(adder, in_zone(0))?,
+            number: 0,
+            change: Properties::new(),
+        })
+    }
+
+    fn change(&mut self, count: u64) -> Result<(), Error> {
+        for _ in 0..count {
+            self.number += 1;
+            self.change.insert(NUMBER, self.number);
+            self.registration.set_properties(&self.change)?;
+        }
+        Ok(())
+    }
+}
+
+/// A change of a property, told to the listeners that it concerns; beside the same told to nobody.
+async fn changes(
     listeners: u64,
     text: impl Fn(u64) -> String,
     concerned: u64,
 ) -> Result<Comparison, Error> {
+    let quiet = Framework::builder().start().await?.context();
+    let mut alone = Changing::register(&quiet)?;
     let context = Framework::builder().start().await?.context();
-    let adder: Arc<dyn Adder> = Arc::new(One);
-    let registration = context.register(adder, in_zone(0))?;
+    let mut heard = Changing::register(&context)?;
     let told = listen(&context, listeners, text)?;
-    let direct = direct(concerned);
-    let mut number = 0_i64;
-    let mut change = Properties::from([(NUMBER, number)]);
     Comparison::take(
-        async |count| {
-            for _ in 0..count {
-                black_box(&direct).iter().for_each(|call| call());
-            }
-            Ok(())
-        },
+        async |count| alone.change(count),
         async |count| {
             let before = told.load(Ordering::Relaxed);
-            for _ in 0..count {
-                number += 1;
-                change.insert(NUMBER, number);
-                registration.set_properties(&change)?;
-            }
+            heard.change(count)?;
             let told = told.load(Ordering::Relaxed) - before;
             expect(told, count * concerned)
         },
@@ -111,25 +116,24 @@ async fn service_events(
     .await
 }
 
-/// A service that comes and goes, of which one listener is told each time.
+/// A service that comes and goes, of which one listener is told each time; beside the same told to nobody.
 async fn registrations(listeners: u64, text: impl Fn(u64) -> String) -> Result<Comparison, Error> {
+    let quiet = Framework::builder().start().await?.context();
     let context = Framework::builder().start().await?.context();
     let adder: Arc<dyn Adder> = Arc::new(One);
     let told = listen(&context, listeners, text)?;
-    let direct = direct(2);
+    let come_and_go = async |context: &BundleContext, count| {
+        for _ in 0..count {
+            let registration = context.register(Arc::clone(&adder), in_zone(0))?;
+            registration.unregister().await?;
+        }
+        Ok(())
+    };
     Comparison::take(
-        async |count| {
-            for _ in 0..count {
-                black_box(&direct).iter().for_each(|call| call());
-            }
-            Ok(())
-        },
+        async |count| come_and_go(&quiet, count).await,
         async |count| {
             let before = told.load(Ordering::Relaxed);
-            for _ in 0..count {
-                let registration = context.register(Arc::clone(&adder), in_zone(0))?;
-                registration.unregister().await?;
-            }
+            come_and_go(&context, count).await?;
             let told = told.load(Ordering::Relaxed) - before;
             expect(told, count * 2)
         },

@@ -15,7 +15,7 @@ pub struct Event(Arc<Inner>);
 struct Inner {
     topic: Arc<str>,
     given: Properties,
-    timestamp: i64,
+    taken: SystemTime,
     framework_uid: Arc<str>,
     /// Made when somebody asks: most handlers look at a property or two.
     all: OnceLock<Properties>,
@@ -23,14 +23,10 @@ struct Inner {
 
 impl Event {
     pub(crate) fn new(topic: Arc<str>, given: Properties, framework_uid: &Arc<str>) -> Self {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH);
-        let timestamp = since.map_or(0, |since| {
-            i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
-        });
         Self(Arc::new(Inner {
             topic,
             given,
-            timestamp,
+            taken: SystemTime::now(),
             framework_uid: Arc::clone(framework_uid),
             all: OnceLock::new(),
         }))
@@ -45,7 +41,10 @@ impl Event {
     /// When the event was taken, in milliseconds since 1970: the property `event.timestamp`.
     #[must_use]
     pub fn timestamp(&self) -> i64 {
-        self.0.timestamp
+        let since = self.0.taken.duration_since(UNIX_EPOCH);
+        since.map_or(0, |since| {
+            i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+        })
     }
 
     /// The framework in which it was taken: the property `event.sender.framework.uid`.
@@ -93,7 +92,7 @@ impl fmt::Debug for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Event")
             .field("topic", &self.0.topic)
-            .field("timestamp", &self.0.timestamp)
+            .field("timestamp", &self.timestamp())
             .field("properties", &self.0.given)
             .finish_non_exhaustive()
     }

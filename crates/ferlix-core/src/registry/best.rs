@@ -5,11 +5,12 @@
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwapOption;
 
 use super::ServiceRef;
+use super::group::Grouped;
 
 /// How many buckets there are: a power of two. With 100,000 specifications a bucket, which is copied when the best of one of
 /// its names changes, has about 25.
@@ -25,7 +26,21 @@ pub(super) struct BestByName {
 struct Best {
     hash: u64,
     name: Arc<str>,
+    handles: Arc<Handles>,
+}
+
+/// A service, and the references to it that threads get: each group of them counts its own.
+struct Handles {
     service: ServiceRef,
+    grouped: OnceLock<Box<Grouped<ServiceRef>>>,
+}
+
+impl Handles {
+    fn own(&self) -> ServiceRef {
+        let grouped = self.grouped.get_or_init(Box::default);
+        let own = grouped.get(|| Some(self.service.handle()));
+        own.unwrap_or(&self.service).clone()
+    }
 }
 
 impl Default for BestByName {
@@ -38,12 +53,19 @@ impl Default for BestByName {
 }
 
 impl BestByName {
+    /// The best service of a specification.
+    pub(super) fn get(&self, name: &str) -> Option<ServiceRef> {
+        let hash = self.hasher.hash_one(name);
+        let bucket = self.bucket(hash).load();
+        Some(find(bucket.as_ref()?, hash, name)?.handles.own())
+    }
+
     /// Does something with the best service of a specification, if there is one.
     pub(super) fn with<R>(&self, name: &str, work: impl FnOnce(&ServiceRef) -> R) -> Option<R> {
         let hash = self.hasher.hash_one(name);
         let bucket = self.bucket(hash).load();
         let found = find(bucket.as_ref()?, hash, name)?;
-        Some(work(&found.service))
+        Some(work(&found.handles.service))
     }
 
     /// Notes which service is the best now.
@@ -53,7 +75,7 @@ impl BestByName {
         let before = bucket.load();
         let before = before.as_ref();
         let known = before.and_then(|bucket| find(bucket, hash, name));
-        if known.map(|best| &best.service) == service {
+        if known.map(|best| &best.handles.service) == service {
             return;
         }
         let others = before.into_iter().flat_map(|bucket| bucket.iter());
@@ -61,7 +83,10 @@ impl BestByName {
         let best = service.map(|service| Best {
             hash,
             name: Arc::clone(name),
-            service: service.clone(),
+            handles: Arc::new(Handles {
+                service: service.clone(),
+                grouped: OnceLock::new(),
+            }),
         });
         let after: Vec<Best> = best.into_iter().chain(others.cloned()).collect();
         bucket.store((!after.is_empty()).then(|| Arc::new(after)));

@@ -6,32 +6,15 @@
 //! objects for its users are counted one by one, as all other uses are.
 
 use std::any::{Any, TypeId};
-use std::cell::Cell;
 use std::fmt;
 use std::ops::Deref;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::group::Grouped;
 use super::usage::Usage;
 use super::{ServiceObject, ServiceRef};
 use crate::service::Service;
-
-/// How many groups of threads there are.
-const GROUPS: usize = 8;
-
-/// The group of this thread: threads take turns.
-fn group() -> usize {
-    static NEXT: AtomicUsize = AtomicUsize::new(0);
-    thread_local! {
-        static GROUP: Cell<usize> = const { Cell::new(GROUPS) };
-    }
-    GROUP.with(|group| {
-        if group.get() == GROUPS {
-            group.set(NEXT.fetch_add(1, Ordering::Relaxed) % GROUPS);
-        }
-        group.get()
-    })
-}
 
 /// A service that somebody looked up: it counts as a use until dropped, until its bundle stops, or until it is gone.
 ///
@@ -113,17 +96,19 @@ trait SharedUses: Any + Send + Sync {
     fn end(&self);
 }
 
-struct Groups<T: ?Sized> {
-    held: [OnceLock<Arc<Held<T>>>; GROUPS],
+struct Uses<T: ?Sized> {
+    held: Grouped<Arc<Held<T>>>,
     /// The bundle stopped, or the service is gone: no guard of these counts any more.
     ended: Arc<AtomicBool>,
 }
 
-impl<T: ?Sized + Service> SharedUses for Groups<T> {
+impl<T: ?Sized + Service> SharedUses for Uses<T> {
     fn count(&self) -> usize {
-        let held = self.held.iter().filter_map(OnceLock::get);
         // One is the group's own.
-        held.map(|held| Arc::strong_count(held) - 1).sum()
+        self.held
+            .iter()
+            .map(|held| Arc::strong_count(held) - 1)
+            .sum()
     }
 
     fn end(&self) {
@@ -136,8 +121,8 @@ impl Share {
         Self {
             bundle_id,
             interface: TypeId::of::<T>(),
-            uses: Box::new(Groups::<T> {
-                held: Default::default(),
+            uses: Box::new(Uses::<T> {
+                held: Grouped::default(),
                 ended: Arc::default(),
             }),
         }
@@ -164,23 +149,16 @@ impl Share {
         reference: &ServiceRef,
         object: &ServiceObject,
     ) -> Option<ServiceGuard<T>> {
-        let groups = (&*self.uses as &dyn Any).downcast_ref::<Groups<T>>()?;
-        let place = &groups.held[group()];
-        let held = match place.get() {
-            Some(held) => Arc::clone(held),
-            None => {
-                let service = object.typed()?;
-                let held = place.get_or_init(|| {
-                    Arc::new(Held {
-                        service,
-                        reference: reference.clone(),
-                        counted: Counted::Shared(Arc::clone(&groups.ended)),
-                    })
-                });
-                Arc::clone(held)
-            }
-        };
-        let ended = groups.ended.load(Ordering::Acquire);
-        (!ended).then_some(ServiceGuard(held))
+        let uses = (&*self.uses as &dyn Any).downcast_ref::<Uses<T>>()?;
+        let held = uses.held.get(|| {
+            Some(Arc::new(Held {
+                service: object.typed()?,
+                reference: reference.clone(),
+                counted: Counted::Shared(Arc::clone(&uses.ended)),
+            }))
+        })?;
+        let guard = ServiceGuard(Arc::clone(held));
+        let ended = uses.ended.load(Ordering::Acquire);
+        (!ended).then_some(guard)
     }
 }

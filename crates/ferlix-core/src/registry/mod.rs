@@ -16,6 +16,7 @@ mod delivery;
 mod departure;
 mod equality;
 mod event;
+mod group;
 mod guard;
 mod hook;
 mod index;

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 /// How many entries a chunk has at most.
-const CHUNK: usize = 64;
+const CHUNK: usize = 32;
 
 /// A sorted map of which a clone is a cheap snapshot.
 #[derive(Debug)]

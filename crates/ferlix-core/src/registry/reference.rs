@@ -3,6 +3,7 @@
 use std::cmp::Ordering as Order;
 use std::fmt;
 use std::hash::{Hash, Hasher};
+use std::ops::Deref;
 use std::sync::atomic::{AtomicI32, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -20,7 +21,32 @@ use crate::service::{Caller, Dispatch, Health, Service};
 ///
 /// References order best first: higher ranking, then lower id.
 #[derive(Clone)]
-pub struct ServiceRef(pub(super) Arc<Entry>);
+pub struct ServiceRef(pub(super) Arc<Handle>);
+
+/// A way to a service. There are several to the same one, so that threads that look it up do not all count references at the
+/// same place.
+pub(super) struct Handle {
+    entry: Arc<Entry>,
+    /// Keeps the counts of two handles that were made one after the other in lines of the cache of their own.
+    _apart: [u64; 4],
+}
+
+impl Handle {
+    fn new(entry: Arc<Entry>) -> Self {
+        Self {
+            entry,
+            _apart: [0; 4],
+        }
+    }
+}
+
+impl Deref for Handle {
+    type Target = Entry;
+
+    fn deref(&self) -> &Entry {
+        &self.entry
+    }
+}
 
 /// What the registry knows of one service.
 pub(super) struct Entry {
@@ -46,6 +72,15 @@ pub(super) const DEPARTING: u8 = 1;
 pub(super) const GONE: u8 = 2;
 
 impl ServiceRef {
+    pub(super) fn new(entry: Entry) -> Self {
+        Self(Arc::new(Handle::new(Arc::new(entry))))
+    }
+
+    /// The same service by another handle.
+    pub(super) fn handle(&self) -> Self {
+        Self(Arc::new(Handle::new(Arc::clone(&self.0.entry))))
+    }
+
     /// The number of the service in its framework, from 1.
     #[must_use]
     pub fn id(&self) -> u64 {
@@ -142,7 +177,7 @@ impl ServiceRef {
 
 impl PartialEq for ServiceRef {
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
+        Arc::ptr_eq(&self.0.entry, &other.0.entry)
     }
 }
 

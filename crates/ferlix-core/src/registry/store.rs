@@ -25,14 +25,22 @@ use crate::service::Service;
 /// All services and listeners of one framework.
 pub(crate) struct Registry {
     index: Guarded<Index>,
-    best: BestByName,
     listeners: RwLock<Listeners>,
     next_id: AtomicU64,
     revision: AtomicU64,
-    event_hooks: AtomicUsize,
-    find_hooks: AtomicUsize,
     owned: OwnedKeys,
     waits: Waits,
+    read: ReadMostly,
+}
+
+/// What every look-up reads and few changes write: apart from what each change writes, so that a writer on another core does
+/// not take it out of the reader's cache each time.
+#[derive(Default)]
+#[repr(align(128))]
+struct ReadMostly {
+    best: BestByName,
+    event_hooks: AtomicUsize,
+    find_hooks: AtomicUsize,
 }
 
 /// The keys that the registry sets, and some of their values: shared by all services.
@@ -49,12 +57,9 @@ impl Default for Registry {
     fn default() -> Self {
         Self {
             index: Guarded::new(Index::default()),
-            best: BestByName::default(),
             listeners: RwLock::default(),
             next_id: AtomicU64::new(0),
             revision: AtomicU64::new(0),
-            event_hooks: AtomicUsize::new(0),
-            find_hooks: AtomicUsize::new(0),
             owned: OwnedKeys {
                 object_class: keys::OBJECT_CLASS.into(),
                 id: keys::SERVICE_ID.into(),
@@ -68,6 +73,7 @@ impl Default for Registry {
                 .map(|scope| Arc::new(scope.as_str().into())),
             },
             waits: Waits::default(),
+            read: ReadMostly::default(),
         }
     }
 }
@@ -100,7 +106,7 @@ impl Registry {
         properties.insert_shared(Arc::clone(&owned.scope), Arc::clone(scope));
         let ranking = ranking(&properties).unwrap_or(0);
         let properties = Arc::new(properties);
-        let service = ServiceRef(Arc::new(Entry {
+        let service = ServiceRef::new(Entry {
             id,
             bundle_id,
             specifications,
@@ -111,7 +117,7 @@ impl Registry {
             users: Mutex::default(),
             shares: ArcSwapOption::empty(),
             events: InTurn::new(),
-        }));
+        });
         let delivery = {
             let mut index = self.index_mut();
             index.insert(&service, new_keys);
@@ -172,7 +178,7 @@ impl Registry {
     /// Repeats what the index says of the best service of each of these specifications.
     fn note_best(&self, index: &Index, service: &ServiceRef) {
         for name in service.specifications() {
-            self.best.set(name, index.first(name));
+            self.read.best.set(name, index.first(name));
         }
     }
 
@@ -208,8 +214,8 @@ impl Registry {
     fn count_hook(&self, service: &ServiceRef, count: impl Fn(&AtomicUsize)) {
         for name in service.specifications() {
             match &**name {
-                EVENT_LISTENER_HOOK => count(&self.event_hooks),
-                FIND_HOOK => count(&self.find_hooks),
+                EVENT_LISTENER_HOOK => count(&self.read.event_hooks),
+                FIND_HOOK => count(&self.read.find_hooks),
                 _ => {}
             }
         }
@@ -265,7 +271,7 @@ impl Registry {
         }
         if filter.is_none() {
             // Another trait may have taken the name: then the search goes on.
-            let best = self.best.with(name, |best| best.guard(bundle_id));
+            let best = self.read.best.with(name, |best| best.guard(bundle_id));
             if let Some(Some(guard)) = best {
                 return Some(guard);
             }
@@ -288,7 +294,7 @@ impl Registry {
             return found.into_iter().next();
         }
         if filter.is_none() {
-            return self.best.with(specification, ServiceRef::clone);
+            return self.read.best.get(specification);
         }
         let candidates = self.index().candidates(Some(specification), filter);
         candidates.best(Some(specification), filter, |_| true)
@@ -417,11 +423,11 @@ impl Registry {
     }
 
     pub(super) fn has_event_hooks(&self) -> bool {
-        self.event_hooks.load(Ordering::Acquire) > 0
+        self.read.event_hooks.load(Ordering::Acquire) > 0
     }
 
     fn has_find_hooks(&self) -> bool {
-        self.find_hooks.load(Ordering::Acquire) > 0
+        self.read.find_hooks.load(Ordering::Acquire) > 0
     }
 
     fn index(&self) -> RwLockReadGuard<'_, Index> {

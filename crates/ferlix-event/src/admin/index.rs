@@ -44,7 +44,24 @@ pub(super) struct Subscribers {
     pattern: Option<Subscriptions>,
 }
 
+impl Subscription {
+    fn wants(&self, event: &Event) -> bool {
+        self.interest.accepts(event)
+    }
+}
+
 impl Subscribers {
+    /// The only handler that an event of the topic may concern, if it wants it: as it mostly is. `None` when there may be more.
+    pub(super) fn only(&self, event: &Event) -> Option<Option<&Arc<Target>>> {
+        let (Some(list), None) = (&self.literal, &self.pattern) else {
+            return None;
+        };
+        let [only] = list.as_slice() else {
+            return None;
+        };
+        Some(only.wants(event).then_some(&only.target))
+    }
+
     /// The handlers that an event of the topic concerns, the best ranked first.
     pub(super) fn of<'a>(&'a self, event: &'a Event) -> impl Iterator<Item = &'a Arc<Target>> {
         let wants = |subscription: &&Subscription| subscription.interest.wants_topic(event.topic());
@@ -57,7 +74,7 @@ impl Subscribers {
             (None, _) => pattern.next(),
         });
         by_rank
-            .filter(|subscription| subscription.interest.accepts(event))
+            .filter(|subscription| subscription.wants(event))
             .map(|subscription| &subscription.target)
     }
 }

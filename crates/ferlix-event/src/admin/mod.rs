@@ -185,22 +185,12 @@ impl EventAdmin for Admin {
     async fn send(&self, topic: &str, properties: Properties) -> Result<(), EventError> {
         let (running, subscribers, event) = self.take(topic, properties)?;
         let timeout = running.limits.timeout;
-        let mut targets = subscribers.of(&event);
-        let Some(first) = targets.next() else {
-            return Ok(());
-        };
-        let Some(second) = targets.next() else {
-            first.call(&event, timeout).await;
-            return Ok(());
-        };
-        let mut waiting = Vec::new();
-        for target in [first, second].into_iter().chain(targets) {
-            let mut call = Box::pin(target.call(&event, timeout));
-            if !begin(call.as_mut()).await {
-                waiting.push(call);
-            }
+        match subscribers.only(&event) {
+            Some(None) => {}
+            Some(Some(target)) => target.call(&event, timeout).await,
+            // Apart, so that the future of the usual case is small.
+            None => Box::pin(send_to_all(&subscribers, &event, timeout)).await,
         }
-        futures_util::future::join_all(waiting).await;
         Ok(())
     }
 
@@ -230,6 +220,18 @@ impl EventAdmin for Admin {
         all.sort_by(|left, right| left.reference.cmp(&right.reference));
         all
     }
+}
+
+/// Begins all calls in turn, then waits for those that have not ended.
+async fn send_to_all(subscribers: &Subscribers, event: &Event, timeout: Duration) {
+    let mut waiting = Vec::new();
+    for target in subscribers.of(event) {
+        let mut call = Box::pin(target.call(event, timeout));
+        if !begin(call.as_mut()).await {
+            waiting.push(call);
+        }
+    }
+    futures_util::future::join_all(waiting).await;
 }
 
 /// Polls a call once and says whether it has ended.
