@@ -14,7 +14,7 @@ use ferlix_examples::hello::Hello;
 use ferlix_tests::Program;
 
 use crate::error::Error;
-use crate::{cores, directory, frameworks, http_floor};
+use crate::{cores, directory, frameworks, http_floor, remote};
 
 /// What a child serves.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
@@ -27,6 +27,8 @@ pub(crate) enum Role {
     Exporter,
     /// The bare hyper server.
     HttpFloor,
+    /// A framework that exports and imports, and says what memory that takes.
+    Remote,
 }
 
 /// The line that a child prints when it serves.
@@ -98,6 +100,10 @@ pub(crate) fn serve(role: Role, etcd: Option<SocketAddr>) -> Result<(), Error> {
                 future::pending().await
             }
             Role::HttpFloor => http_floor::serve().await,
+            Role::Remote => {
+                remote::weigh().await?;
+                future::pending().await
+            }
         }
     })
 }

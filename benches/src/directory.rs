@@ -25,6 +25,7 @@ use tokio::time::timeout;
 use crate::child::{Role, Server};
 use crate::error::Error;
 use crate::load::{self, Figures};
+use crate::memory::resident;
 use crate::micro::Comparison;
 use crate::{REPETITIONS, cores, etcd_floor, table};
 
@@ -299,15 +300,6 @@ pub(crate) async fn weigh(etcd: SocketAddr) -> Result<(), Error> {
     framework.settle().await;
     println!("{WEIGHT}{}", (resident()? - before) / MANY as f64);
     Ok(())
-}
-
-/// The resident memory of this process, in octets.
-fn resident() -> Result<f64, Error> {
-    let status = std::fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kib = line.and_then(|line| line.trim().strip_suffix(" kB")?.trim().parse::<f64>().ok());
-    kib.map(|kib| kib * 1024.0)
-        .ok_or_else(|| Error::Answer("the kernel does not say VmRSS".to_owned()))
 }
 
 /// Says when it was told.

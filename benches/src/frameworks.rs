@@ -62,6 +62,17 @@ pub(crate) async fn exporter(etcd: SocketAddr) -> Result<Framework, Error> {
     Ok(framework)
 }
 
+/// A framework that discovers what others export, and imports nothing.
+pub(crate) async fn watcher(etcd: SocketAddr) -> Result<Framework, Error> {
+    let framework = Framework::builder()
+        .properties(&found_in(etcd))
+        .install(&ferlix::discovery_etcd::BUNDLE)
+        .start()
+        .await?;
+    ferlix::discovery_etcd::instantiate(&framework.context(), Properties::new()).await?;
+    Ok(framework)
+}
+
 /// Where a framework serves HTTP.
 pub(crate) fn http_address(framework: &Framework) -> Result<SocketAddr, Error> {
     let http = framework.context().service::<dyn HttpService>(None);

@@ -19,6 +19,7 @@ mod load;
 mod memory;
 mod micro;
 mod recovery;
+mod remote;
 mod table;
 mod xmlrpc;
 
@@ -59,6 +60,8 @@ enum Benchmark {
     Recovery,
     /// The registry, look-ups, events and components
     Core,
+    /// Exports, imports and refusals of the Remote Service Admin, and what they hold
+    Remote,
 }
 
 fn main() -> ExitCode {
@@ -86,6 +89,7 @@ fn measure(names: &[Benchmark]) -> Result<(), Error> {
                 Benchmark::Memory => memory::run()?,
                 Benchmark::Recovery => recovery::run()?,
                 Benchmark::Core => core::run()?,
+                Benchmark::Remote => remote::run()?,
             }
         }
     }

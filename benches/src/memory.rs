@@ -162,3 +162,12 @@ fn settled(program: &Program) -> Result<f64, Error> {
     }
     Ok(last as f64)
 }
+
+/// The resident memory of this process, in octets.
+pub(crate) fn resident() -> Result<f64, Error> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib = line.and_then(|line| line.trim().strip_suffix(" kB")?.trim().parse::<f64>().ok());
+    kib.map(|kib| kib * 1024.0)
+        .ok_or_else(|| Error::Answer("the kernel does not say VmRSS".to_owned()))
+}

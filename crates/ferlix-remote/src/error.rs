@@ -25,6 +25,14 @@ pub enum Error {
         /// What is wrong.
         reason: String,
     },
+    /// A file of endpoint descriptions cannot be read.
+    #[error("file {file}: {source}")]
+    File {
+        /// The file.
+        file: String,
+        /// What the system said.
+        source: Arc<std::io::Error>,
+    },
     /// A property of an endpoint description has the wrong type or content (the exporter is at fault).
     #[error("endpoint property {name}: {reason}")]
     InvalidProperty {

@@ -347,6 +347,14 @@ async fn what_cannot_be_served_or_called_is_said() {
         .unwrap();
     assert_eq!(provider.configurations(), ["ecf.xmlrpc.server"]);
     assert_eq!(provider.intents(), ["osgi.basic", "osgi.async"]);
+    assert_eq!(
+        provider.conditional_intents(),
+        ["osgi.basic.timeout", "osgi.confidential", "osgi.private"]
+    );
+    for key in ["remote.configs.supported", "remote.intents.supported"] {
+        let registered = provider.reference().properties();
+        assert!(!registered.texts(key).is_empty(), "{key}");
+    }
     for (key, value) in [
         ("ecf.xmlrpc.server.port", Value::from("many")),
         ("ecf.xmlrpc.server.port", Value::from(65_536)),
@@ -383,6 +391,14 @@ async fn what_cannot_be_served_or_called_is_said() {
             endpoint("http://h/", 1, [("ecf.endpoint.id.ns", "other".into())]),
             "name space other",
         ),
+        (
+            endpoint(
+                "http://h/",
+                1,
+                [("service.intents", "osgi.confidential".into())],
+            ),
+            "osgi.confidential and is called by plain HTTP",
+        ),
     ] {
         let container = soon(provider.container(&endpoint)).await.unwrap();
         let error = container.import(&endpoint).await.err().unwrap().to_string();
@@ -390,6 +406,87 @@ async fn what_cannot_be_served_or_called_is_said() {
     }
     drop(provider);
     framework.stop().await.unwrap();
+}
+
+/// Why the provider exports no service with an intent; empty when it does.
+async fn refusal(framework: &Framework, intent: &str, properties: Properties) -> String {
+    let provider = framework
+        .context()
+        .service::<dyn ExportProvider>(None)
+        .unwrap();
+    let intents = [intent.to_owned()];
+    let container = soon(provider.container("ecf.xmlrpc.server", &intents, &properties)).await;
+    container
+        .err()
+        .map_or_else(String::new, |error| error.to_string())
+}
+
+#[tokio::test]
+async fn confidential_services_need_https_and_private_ones_a_private_address() {
+    let none = Properties::new;
+    let plain = framework(Some(none()), none()).await;
+    for intent in [
+        "osgi.basic",
+        "osgi.async",
+        "osgi.basic.timeout",
+        "osgi.private",
+    ] {
+        assert_eq!(refusal(&plain, intent, none()).await, "");
+    }
+    for intent in ["osgi.confidential", "osgi.confidential.message"] {
+        let said = refusal(&plain, intent, none()).await;
+        assert!(
+            said.starts_with("osgi.confidential is not met: the HTTP service speaks plain HTTP"),
+            "{said}"
+        );
+    }
+    for (host, said) in [
+        ("example.org", "peers are told the host example.org"),
+        ("8.8.8.8", "peers are told the host 8.8.8.8"),
+        ("192.168.1.5", ""),
+        ("LocalHost", ""),
+        ("[fd00::1]", ""),
+    ] {
+        let own = Properties::from([("ecf.xmlrpc.server.hostname", host)]);
+        let refused = refusal(&plain, "osgi.private", own).await;
+        assert!(
+            refused.contains(said) && refused.is_empty() == said.is_empty(),
+            "{host}: {refused}"
+        );
+    }
+    plain.stop().await.unwrap();
+
+    let everywhere = Properties::from([("ferlix.http.address", "0.0.0.0")]);
+    let everywhere = framework(Some(everywhere), none()).await;
+    let said = refusal(&everywhere, "osgi.private", none()).await;
+    assert!(
+        said.contains("the HTTP service listens on 0.0.0.0"),
+        "{said}"
+    );
+    everywhere.stop().await.unwrap();
+
+    let folder = tempfile::tempdir().unwrap();
+    let certified = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let file = |name: &str, text: String| {
+        let file = folder.path().join(name);
+        std::fs::write(&file, text).unwrap();
+        Value::from(file.to_str().unwrap())
+    };
+    let https = Properties::from([
+        (
+            "ferlix.https.cert_file",
+            file("cert.pem", certified.cert.pem()),
+        ),
+        (
+            "ferlix.https.key_file",
+            file("key.pem", certified.signing_key.serialize_pem()),
+        ),
+    ]);
+    let secure = framework(Some(https), none()).await;
+    for intent in ["osgi.confidential", "osgi.confidential.message"] {
+        assert_eq!(refusal(&secure, intent, none()).await, "");
+    }
+    secure.stop().await.unwrap();
 }
 
 #[tokio::test]

@@ -40,9 +40,14 @@ pub const REMOTE_BUNDLES: BundleSet = BundleSet {
 /// The shell: its core, the commands of the component model and the console.
 pub const SHELL: BundleSet = ferlix_shell::BUNDLES;
 
-/// The event admin and its shell commands; makes the event admin from framework properties (`event.queue.size`, …).
+/// The event admin, its shell commands, and what the Remote Service Admin does on its topics; makes the event admin from
+/// framework properties (`event.queue.size`, …).
 pub const EVENTS: BundleSet = BundleSet {
-    bundles: &[&ferlix_event::BUNDLE, &ferlix_event::SHELL_BUNDLE],
+    bundles: &[
+        &ferlix_event::BUNDLE,
+        &ferlix_event::SHELL_BUNDLE,
+        &ferlix_remote_event::BUNDLE,
+    ],
     instances: &[(ferlix_event::FACTORY, ferlix_event::INSTANCE)],
 };
 

@@ -3,7 +3,6 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::stream::Queue;
 use super::{
     Bundle, BundleEvent, EventStream, Framework, FrameworkEvent, ServiceObjects, ServiceTracker,
 };
@@ -271,24 +270,32 @@ impl BundleContext {
         specification: Option<&str>,
         filter: Option<Filter>,
     ) -> Result<EventStream<ServiceEvent>, Error> {
-        let (queue, sender) = Queue::pair();
+        let (sender, stream) = EventStream::channel();
         let listener = move |event: &ServiceEvent| sender.send(event.clone());
         let listener = self.add_service_listener(specification, filter, listener)?;
-        Ok(EventStream::new(self, queue, listener))
+        Ok(self.listening(stream, listener))
     }
 
     /// The events of bundles, as a stream.
     pub fn bundle_events(&self) -> EventStream<BundleEvent> {
-        let (queue, sender) = Queue::pair();
+        let (sender, stream) = EventStream::channel();
         let listener = self.add_bundle_listener(move |event| sender.send(event.clone()));
-        EventStream::new(self, queue, listener)
+        self.listening(stream, listener)
     }
 
     /// The events of the framework, as a stream.
     pub fn framework_events(&self) -> EventStream<FrameworkEvent> {
-        let (queue, sender) = Queue::pair();
+        let (sender, stream) = EventStream::channel();
         let listener = self.add_framework_listener(move |event| sender.send(event.clone()));
-        EventStream::new(self, queue, listener)
+        self.listening(stream, listener)
+    }
+
+    /// A stream whose listener goes with it.
+    fn listening<E>(&self, stream: EventStream<E>, listener: ListenerId) -> EventStream<E> {
+        let context = self.clone();
+        stream.on_drop(move || {
+            context.remove_listener(listener);
+        })
     }
 
     /// The services of an interface that match the filter, as they come, change and go.

@@ -8,13 +8,10 @@ use std::task::{Context, Poll, Waker};
 
 use futures_util::Stream;
 
-use super::BundleContext;
-use crate::registry::ListenerId;
-
 /// How many events wait for a slow reader; beyond this the oldest are dropped.
-pub(super) const CAPACITY: usize = 16_384;
+const CAPACITY: usize = 16_384;
 
-/// The service, bundle or framework events from the moment it was made, in order.
+/// Events from the moment it was made, in order: of services, bundles or the framework, or of what else tells listeners.
 ///
 /// At most 16,384 events wait for a reader that does not keep up; then the oldest are dropped, counted
 /// ([`lost`](Self::lost)) and reported once. Whoever wants to know what there is, not what happened, takes a
@@ -22,17 +19,29 @@ pub(super) const CAPACITY: usize = 16_384;
 #[must_use = "a stream that is dropped listens no more"]
 pub struct EventStream<E> {
     queue: Arc<Queue<E>>,
-    context: BundleContext,
-    listener: Option<ListenerId>,
+    listening: Option<Box<dyn FnOnce() + Send + Sync>>,
 }
 
 impl<E> EventStream<E> {
-    pub(super) fn new(context: &BundleContext, queue: Arc<Queue<E>>, listener: ListenerId) -> Self {
-        Self {
-            queue,
-            context: context.clone(),
-            listener: Some(listener),
-        }
+    /// A stream, and the end that a listener owns: the stream ends when that is dropped.
+    pub fn channel() -> (EventSender<E>, Self) {
+        let queue = Arc::new(Queue(Mutex::new(State {
+            events: VecDeque::new(),
+            lost: 0,
+            ended: false,
+            waker: None,
+        })));
+        let stream = Self {
+            queue: Arc::clone(&queue),
+            listening: None,
+        };
+        (EventSender(queue), stream)
+    }
+
+    /// The same, and what ends the listening when the stream is dropped.
+    pub fn on_drop(mut self, end: impl FnOnce() + Send + Sync + 'static) -> Self {
+        self.listening = Some(Box::new(end));
+        self
     }
 
     /// How many events were dropped because they were not read in time.
@@ -60,8 +69,8 @@ impl<E> Stream for EventStream<E> {
 
 impl<E> Drop for EventStream<E> {
     fn drop(&mut self) {
-        if let Some(listener) = self.listener.take() {
-            self.context.remove_listener(listener);
+        if let Some(end) = self.listening.take() {
+            end();
         }
     }
 }
@@ -77,7 +86,7 @@ impl<E> fmt::Debug for EventStream<E> {
 }
 
 /// What the listener and the stream share.
-pub(super) struct Queue<E>(Mutex<State<E>>);
+struct Queue<E>(Mutex<State<E>>);
 
 struct State<E> {
     events: VecDeque<E>,
@@ -87,27 +96,17 @@ struct State<E> {
 }
 
 impl<E> Queue<E> {
-    /// A queue, and the end that the listener's closure owns: when the listener goes, the stream ends.
-    pub(super) fn pair() -> (Arc<Self>, Sender<E>) {
-        let queue = Arc::new(Self(Mutex::new(State {
-            events: VecDeque::new(),
-            lost: 0,
-            ended: false,
-            waker: None,
-        })));
-        (Arc::clone(&queue), Sender(queue))
-    }
-
     fn state(&self) -> MutexGuard<'_, State<E>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The writing end of a [`Queue`].
-pub(super) struct Sender<E>(Arc<Queue<E>>);
+/// The end of an [`EventStream`] that its listener owns.
+pub struct EventSender<E>(Arc<Queue<E>>);
 
-impl<E> Sender<E> {
-    pub(super) fn send(&self, event: E) {
+impl<E> EventSender<E> {
+    /// Adds an event. It never waits: when too many wait for the reader, the oldest is dropped.
+    pub fn send(&self, event: E) {
         let mut state = self.0.state();
         // An old event may be the last to hold what user code wrote: it is dropped after the lock.
         let dropped = if state.events.len() < CAPACITY {
@@ -133,7 +132,13 @@ impl<E> Sender<E> {
     }
 }
 
-impl<E> Drop for Sender<E> {
+impl<E> fmt::Debug for EventSender<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("EventSender")
+    }
+}
+
+impl<E> Drop for EventSender<E> {
     fn drop(&mut self) {
         let mut state = self.0.state();
         state.ended = true;

@@ -1,8 +1,10 @@
 //! [`RemoteServiceAdminEvent`]: what the Remote Service Admin did, and who wants to know.
 
 use std::fmt;
+use std::sync::{Arc, Weak};
 
-use ferlix_core::framework::Bundle;
+use ferlix_core::framework::{Bundle, BundleContext, EventSender, EventStream};
+use ferlix_core::property::Properties;
 use ferlix_core::registry::ServiceRef;
 
 use crate::Error;
@@ -82,3 +84,40 @@ local_service!(
     dyn RemoteServiceAdminListener,
     "ferlix.rsa.remoteserviceadmineventlistener"
 );
+
+/// What every Remote Service Admin of the framework does from now on, as a stream; it ends when the bundle stops.
+///
+/// # Errors
+/// As [`BundleContext::register`].
+pub fn events(
+    context: &BundleContext,
+) -> Result<EventStream<RemoteServiceAdminEvent>, ferlix_core::Error> {
+    struct Listener(Weak<EventSender<RemoteServiceAdminEvent>>);
+
+    impl RemoteServiceAdminListener for Listener {
+        fn remote_admin_event(&self, event: &RemoteServiceAdminEvent) {
+            if let Some(sender) = self.0.upgrade() {
+                sender.send(event.clone());
+            }
+        }
+    }
+
+    let (sender, stream) = EventStream::channel();
+    // A registration keeps its object even when the bundle has stopped, a listener is dropped then: so it owns the sender.
+    let sender = Arc::new(sender);
+    let listener = Arc::new(Listener(Arc::downgrade(&sender)));
+    let owner = context.add_framework_listener(move |_| {
+        let _owned = &sender;
+    });
+    let registration =
+        context.register::<dyn RemoteServiceAdminListener>(listener, Properties::new());
+    let registration = registration.inspect_err(|_| {
+        context.remove_listener(owner);
+    })?;
+    let context = context.clone();
+    Ok(stream.on_drop(move || {
+        context.remove_listener(owner);
+        // The stop of the bundle may have taken it.
+        drop(registration.unregister_now());
+    }))
+}

@@ -8,10 +8,11 @@ use ferlix_core::registry::{ServiceGuard, ServiceRef};
 use ferlix_core::service::Dispatch;
 use uuid::Uuid;
 
+use super::basic::check_basic;
 use super::event::RemoteServiceAdminEventKind as Kind;
 use super::properties::{Template, exported_interfaces, merged, package_versions};
 use super::registration::{ExportRegistration, Held, Share, Withdrawable};
-use super::selection::{Choice, Offer, Wish, select_exporters};
+use super::selection::{Choice, Offer, Reason, Wish, select_exporters};
 use super::state::{Admin, Subject};
 use crate::Error;
 use crate::endpoint::EndpointDescription;
@@ -26,13 +27,14 @@ pub(super) struct Export {
     container: Arc<dyn ExportContainer>,
     pub(super) container_id: ContainerId,
     template: Template,
+    /// What the service was exported with.
+    overrides: Properties,
     state: Mutex<State>,
     withdrawn: AtomicBool,
 }
 
 struct State {
     endpoint: EndpointDescription,
-    overrides: Properties,
     /// How many shares are open.
     shares: usize,
 }
@@ -49,6 +51,8 @@ impl Export {
 }
 
 impl Withdrawable for Export {
+    type Subject = ServiceRef;
+
     fn is_withdrawn(&self) -> bool {
         self.withdrawn.load(Ordering::Acquire)
     }
@@ -73,19 +77,25 @@ impl Admin {
         if service.is_imported() {
             return Err(refuse("it is imported itself"));
         }
-        let properties = merged(&service.properties(), overrides);
+        let properties = merged(service, overrides)?;
         let interfaces = exported_interfaces(service, &properties)?;
         let wish = Wish::of(&properties);
         let providers = self.context.services::<dyn ExportProvider>(None);
         let offers: Vec<Offer> = providers
             .iter()
-            .map(|provider| offer(&***provider))
+            .map(|provider| Offer::of_exporter(&***provider))
             .collect();
         let (choices, reasons) = select_exporters(&wish, &offers);
         for reason in &reasons {
-            tracing::debug!(%service, reason, "not exported by a provider");
+            match reason {
+                Reason::Synonym(text) => tracing::warn!(%service, "{text}"),
+                Reason::Other(text) => {
+                    tracing::debug!(%service, reason = text, "not exported by a provider");
+                }
+            }
         }
         if choices.is_empty() && !providers.is_empty() {
+            let reasons: Vec<_> = reasons.iter().map(ToString::to_string).collect();
             tracing::warn!(%service, reasons = reasons.join("; "), "no provider exports the service");
         }
         let mut registrations = Vec::with_capacity(choices.len());
@@ -131,7 +141,7 @@ impl Admin {
         };
         let closed = locked(&self.exports).tidy();
         drop(closed);
-        let share = Share::new(self.this.clone(), held);
+        let share = Share::new(self.this.clone(), service.clone(), held);
         match event {
             Ok(export) => {
                 locked(&self.exports).add(&share);
@@ -163,6 +173,7 @@ impl Admin {
             move |error| Error::provider(&name, action, error)
         };
         let configuration = &request.choice.configuration;
+        check_basic(request.service, request.intents, request.interfaces)?;
         let container = self
             .step(provider.container(configuration, request.intents, request.properties))
             .await;
@@ -196,7 +207,7 @@ impl Admin {
                 .collect(),
             versions: package_versions(&interfaces),
             supported_configurations: request.offer.configurations.clone(),
-            supported_intents: request.offer.intents.clone(),
+            supported_intents: provider.intents(),
             intents: request.intents.to_vec(),
         };
         let endpoint = template.describe(request.properties, None)?;
@@ -210,9 +221,9 @@ impl Admin {
             container,
             container_id,
             template,
+            overrides: request.overrides.clone(),
             state: Mutex::new(State {
                 endpoint,
-                overrides: request.overrides.clone(),
                 shares: 1,
             }),
             withdrawn: AtomicBool::new(false),
@@ -235,14 +246,26 @@ impl Admin {
                 what: "ExportRegistration",
             });
         }
-        let (before, overrides) = {
-            let state = locked(&export.state);
-            (
-                state.endpoint.clone(),
-                overrides.unwrap_or(&state.overrides).clone(),
-            )
-        };
-        let properties = merged(&export.service.properties(), &overrides);
+        let updated = self.follow_service(export, overrides).await;
+        if let Err(error) = &updated {
+            self.notify(Kind::ExportWarning, |event| {
+                event.endpoint = Some(export.endpoint());
+                event.service = Some(export.service.clone());
+                event.container = Some(export.container_id.clone());
+                event.error = Some(error.clone());
+            });
+        }
+        updated
+    }
+
+    async fn follow_service(
+        &self,
+        export: &Arc<Export>,
+        overrides: Option<&Properties>,
+    ) -> Result<EndpointDescription, Error> {
+        let before = export.endpoint();
+        let overrides = overrides.unwrap_or(&export.overrides);
+        let properties = merged(&export.service, overrides)?;
         let endpoint = export
             .template
             .describe(&properties, Some(before.timestamp()))?;
@@ -253,11 +276,7 @@ impl Admin {
         updated.map_err(|error| {
             Error::provider(export.provider.name(), "update the endpoint", error)
         })?;
-        {
-            let mut state = locked(&export.state);
-            state.endpoint = endpoint.clone();
-            state.overrides = overrides;
-        }
+        locked(&export.state).endpoint = endpoint.clone();
         self.notify_export(Kind::ExportUpdate, export);
         Ok(endpoint)
     }
@@ -321,12 +340,4 @@ struct Request<'a> {
     intents: &'a [String],
     offer: &'a Offer,
     choice: Choice,
-}
-
-fn offer(provider: &dyn ExportProvider) -> Offer {
-    Offer {
-        name: provider.name().to_owned(),
-        configurations: provider.configurations(),
-        intents: provider.intents(),
-    }
 }

@@ -47,6 +47,8 @@ impl Import {
 }
 
 impl Withdrawable for Import {
+    type Subject = EndpointDescription;
+
     fn is_withdrawn(&self) -> bool {
         self.withdrawn.load(Ordering::Acquire)
     }
@@ -84,7 +86,7 @@ impl Admin {
         };
         let closed = locked(&self.imports).tidy();
         drop(closed);
-        let share = Share::new(self.this.clone(), held);
+        let share = Share::new(self.this.clone(), endpoint.clone(), held);
         match result {
             Ok(import) => {
                 locked(&self.imports).add(&share);
@@ -113,11 +115,7 @@ impl Admin {
         let mut providers = self.context.services::<dyn ImportProvider>(None);
         let offers: Vec<Offer> = providers
             .iter()
-            .map(|provider| Offer {
-                name: provider.name().to_owned(),
-                configurations: provider.configurations(),
-                intents: provider.intents(),
-            })
+            .map(|provider| Offer::of_importer(&***provider))
             .collect();
         let configurations: Vec<&str> = endpoint
             .configurations()
@@ -158,7 +156,7 @@ impl Admin {
             .bundle(provider.reference().bundle_id())
             .map_or_else(|| self.context.clone(), |bundle| bundle.context());
         let interfaces = endpoint.interfaces().to_vec();
-        let properties = proxy_properties(endpoint, provider.name());
+        let properties = proxy_properties(endpoint, provider.name(), &provider.intents());
         let proxy = match bundle.register_remote(
             interfaces,
             Arc::clone(&caller) as Arc<dyn Caller>,
@@ -238,13 +236,23 @@ impl Admin {
                 "the container imports the endpoint anew"
             );
             let anew = self.step(import.container.import(endpoint)).await;
-            let caller = anew.map_err(|error| {
-                Error::provider(import.provider.name(), "update the proxy", error)
-            })?;
-            import.caller.replace(caller);
+            match anew {
+                Ok(caller) => import.caller.replace(caller),
+                Err(error) => {
+                    let error = Error::provider(import.provider.name(), "update the proxy", error);
+                    self.notify(Kind::ImportWarning, |event| {
+                        event.endpoint = Some(import.endpoint());
+                        event.service = Some(import.proxy.reference().clone());
+                        event.container = Some(import.container_id.clone());
+                        event.error = Some(error.clone());
+                    });
+                    return Err(error);
+                }
+            }
         }
         locked(&import.state).endpoint = endpoint.clone();
-        let properties = proxy_properties(endpoint, import.provider.name());
+        let properties =
+            proxy_properties(endpoint, import.provider.name(), &import.provider.intents());
         let replaced = import.proxy.replace_properties(properties);
         replaced.map_err(|source| Error::Registry {
             endpoint: endpoint.id().to_owned(),

@@ -5,10 +5,12 @@
 //! What it does it tells its listeners. Deliberately absent: when to export or import (a topology manager's decision), and any
 //! knowledge of discoveries.
 
+mod basic;
 mod caller;
 mod component;
 mod debug;
 mod event;
+mod explain;
 mod exports;
 mod imports;
 mod properties;
@@ -29,9 +31,12 @@ use crate::work::locked;
 
 pub use component::BUNDLE;
 pub use debug::DEBUG;
-pub use event::{RemoteServiceAdminEvent, RemoteServiceAdminEventKind, RemoteServiceAdminListener};
+pub use event::{
+    RemoteServiceAdminEvent, RemoteServiceAdminEventKind, RemoteServiceAdminListener, events,
+};
 pub use registration::{ExportReference, ExportRegistration, ImportReference, ImportRegistration};
 
+pub(crate) use explain::{Step, explain_export, explain_import};
 pub(crate) use properties::{is_export_relevant, wanted_interfaces};
 pub use state::PROVIDER_TIMEOUT;
 
@@ -46,13 +51,14 @@ pub trait RemoteServiceAdmin: Send + Sync {
     /// Exports a service by every provider that knows one of its configuration types and supports all its intents.
     ///
     /// `overrides` take the place of the service's properties of the same name in any case, except for `objectClass` and
-    /// `service.id`. A service that a provider exports already is shared: one more registration for the same endpoint.
+    /// `service.id`; a `null` is refused. A service that a provider exports already is shared: one more registration for the same endpoint.
     ///
-    /// Returns one registration for each provider that was chosen, with an error where it failed; none if no provider fits.
+    /// Returns one registration for each provider that was chosen, with an error where it failed, or where the service is not
+    /// what its intents say; none if no provider fits.
     ///
     /// # Errors
-    /// [`Error::NotExportable`] when the service is not there, is imported, has no `service.exported.interfaces`, or does not
-    /// provide one of these remotely; [`Error::Closed`] when the admin is gone.
+    /// [`Error::NotExportable`] when the service is not there, is imported, has no `service.exported.interfaces`, does not
+    /// provide one of these remotely, or when an override is `null`; [`Error::Closed`] when the admin is gone.
     async fn export_service(
         &self,
         service: &ServiceRef,

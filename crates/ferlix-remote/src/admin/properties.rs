@@ -89,8 +89,12 @@ fn is_public(key: &str) -> bool {
     (allowed || !names::is_reserved(key)) && !own.iter().any(|name| name.eq_ignore_ascii_case(key))
 }
 
-/// The properties of the proxy of an endpoint, imported by a provider of this configuration type.
-pub(super) fn proxy_properties(endpoint: &EndpointDescription, configuration: &str) -> Properties {
+/// The properties of the proxy of an endpoint, imported by a provider of this configuration type that supports these intents.
+pub(super) fn proxy_properties(
+    endpoint: &EndpointDescription,
+    configuration: &str,
+    supported: &[String],
+) -> Properties {
     let described = endpoint.properties();
     let mut properties: Properties = described
         .iter()
@@ -100,30 +104,66 @@ pub(super) fn proxy_properties(endpoint: &EndpointDescription, configuration: &s
     properties.insert(names::SERVICE_IMPORTED, true);
     properties.insert(names::SERVICE_IMPORTED_CONFIGS, [configuration]);
     properties.insert(names::ENDPOINT_ID, endpoint.id());
-    for key in [
-        names::ENDPOINT_FRAMEWORK_UUID,
-        names::SERVICE_INTENTS,
-        names::ECF_ASYNC_INTERFACES,
-    ] {
+    for key in [names::ENDPOINT_FRAMEWORK_UUID, names::ECF_ASYNC_INTERFACES] {
         if let Some(value) = described.get(key) {
             properties.insert(key, value.clone());
         }
     }
+    let intents = proxy_intents(endpoint, supported);
+    if !intents.is_empty() {
+        properties.insert(names::SERVICE_INTENTS, texts(&intents));
+    }
     properties
 }
 
+/// What a proxy meets: what its service asked for, and what both providers support whatever the endpoint. Of a qualified
+/// intent, `a.b`, it also meets what it qualifies, `a`.
+fn proxy_intents(endpoint: &EndpointDescription, supported: &[String]) -> Vec<String> {
+    let exporter = endpoint.properties().texts(names::REMOTE_INTENTS_SUPPORTED);
+    let both = supported
+        .iter()
+        .map(String::as_str)
+        .filter(|intent| exporter.contains(intent));
+    let mut intents: Vec<String> = Vec::new();
+    for intent in endpoint.intents().iter().map(String::as_str).chain(both) {
+        let prefixes = intent.match_indices('.').map(|(end, _)| &intent[..end]);
+        for intent in std::iter::once(intent).chain(prefixes) {
+            if !intent.is_empty() && !intents.iter().any(|known| known == intent) {
+                intents.push(intent.to_owned());
+            }
+        }
+    }
+    intents
+}
+
+/// Whether an intent is another one, or that with a qualification: `a.b` qualifies `a`.
+pub(super) fn is_or_qualifies(intent: &str, other: &str) -> bool {
+    intent
+        .strip_prefix(other)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
 /// The properties of a service with the overrides of an export, whatever their case; its interfaces and number stay.
-pub(super) fn merged(service: &Properties, overrides: &Properties) -> Properties {
-    let mut properties = service.clone();
+///
+/// # Errors
+/// [`Error::NotExportable`] for an override that is `null`: it would neither replace nor remove anything.
+pub(super) fn merged(service: &ServiceRef, overrides: &Properties) -> Result<Properties, Error> {
+    let mut properties = Properties::clone(&service.properties());
     for (key, value) in overrides.iter() {
+        if *value == Value::Null {
+            return Err(Error::NotExportable {
+                service: service.to_string(),
+                reason: format!("the value of {key} among the overrides is null"),
+            });
+        }
         let fixed = [names::OBJECT_CLASS, names::SERVICE_ID]
             .iter()
             .any(|name| name.eq_ignore_ascii_case(key));
-        if !fixed && *value != Value::Null {
+        if !fixed {
             properties.insert(key, value.clone());
         }
     }
-    properties
+    Ok(properties)
 }
 
 /// The names in `service.exported.interfaces`; none when nothing is to be exported.

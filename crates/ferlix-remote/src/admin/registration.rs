@@ -25,20 +25,27 @@ pub(super) enum Held<T> {
 }
 
 /// What the clones of a registration have in common.
-pub(super) struct Share<T> {
+pub(super) struct Share<T: Withdrawable> {
     pub(super) admin: Weak<Admin>,
+    /// What was to be exported or imported.
+    subject: T::Subject,
     held: Mutex<Held<T>>,
 }
 
-/// Whether an endpoint has been withdrawn.
+/// An endpoint of this framework or of another.
 pub(super) trait Withdrawable {
+    /// What it was made for.
+    type Subject;
+
+    /// Whether it has been withdrawn.
     fn is_withdrawn(&self) -> bool;
 }
 
 impl<T: Withdrawable> Share<T> {
-    pub(super) fn new(admin: Weak<Admin>, held: Held<T>) -> Arc<Self> {
+    pub(super) fn new(admin: Weak<Admin>, subject: T::Subject, held: Held<T>) -> Arc<Self> {
         Arc::new(Self {
             admin,
+            subject,
             held: Mutex::new(held),
         })
     }
@@ -95,14 +102,21 @@ impl ExportRegistration {
         self.0.error()
     }
 
-    /// Brings the endpoint in line with the service's properties now, and with new overrides if there are any.
+    /// The service that was to be exported, also when that failed or is over.
+    #[must_use]
+    pub fn service(&self) -> &ServiceRef {
+        &self.0.subject
+    }
+
+    /// Brings the endpoint in line with the service's properties now, and these overrides, or else those of the export.
     ///
     /// Properties that went are gone from the endpoint, too. Interfaces, configuration type and container stay as exported.
     /// Nothing different means no event.
     ///
     /// # Errors
-    /// As [`Self::reference`]; as [`EndpointDescription::new`] when the properties make no description; [`Error::Provider`]
-    /// when the container does not follow. The endpoint then stays as it was.
+    /// As [`Self::reference`]; [`Error::NotExportable`] when an override is `null`; as [`EndpointDescription::new`] when the
+    /// properties make no description; [`Error::Provider`] when the container does not follow. The endpoint then stays as it
+    /// was, and the listeners are told by an `EXPORT_WARNING`.
     pub async fn update(
         &self,
         overrides: Option<&Properties>,
@@ -171,11 +185,18 @@ impl ImportRegistration {
         self.0.error()
     }
 
+    /// The endpoint as it was to be imported, also when that failed or is over.
+    #[must_use]
+    pub fn endpoint(&self) -> &EndpointDescription {
+        &self.0.subject
+    }
+
     /// Brings the proxy in line with a new description of the same endpoint. Nothing different means no event.
     ///
     /// # Errors
     /// As [`Self::reference`]; [`Error::WrongEndpoint`]; [`Error::NotUpdatable`] when interfaces, configuration types, container
-    /// or remote service changed: close and import anew; [`Error::Provider`] when the provider does not follow.
+    /// or remote service changed: close and import anew; [`Error::Provider`] when the provider does not follow. The proxy then
+    /// stays as it was; of what the provider refuses the listeners are told by an `IMPORT_WARNING`.
     pub async fn update(&self, endpoint: &EndpointDescription) -> Result<(), Error> {
         let import = self.0.open(IMPORT)?;
         let admin = self

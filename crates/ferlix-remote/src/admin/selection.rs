@@ -5,28 +5,43 @@
 //! provider, by its first type.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use ferlix_core::property::Properties;
 
+use super::properties::is_or_qualifies;
 use crate::endpoint::names;
+use crate::provider::{ExportProvider, ImportProvider};
 
 /// What a provider can do.
 #[derive(Clone, Debug)]
 pub(super) struct Offer {
     pub(super) name: String,
     pub(super) configurations: Vec<String>,
+    /// Those that every endpoint meets, then those that some do.
     pub(super) intents: Vec<String>,
 }
 
 impl Offer {
+    pub(super) fn of_exporter(provider: &dyn ExportProvider) -> Self {
+        Self {
+            name: provider.name().to_owned(),
+            configurations: provider.configurations(),
+            intents: [provider.intents(), provider.conditional_intents()].concat(),
+        }
+    }
+
+    pub(super) fn of_importer(provider: &dyn ImportProvider) -> Self {
+        Self {
+            name: provider.name().to_owned(),
+            configurations: provider.configurations(),
+            intents: [provider.intents(), provider.conditional_intents()].concat(),
+        }
+    }
+
     /// The intents that it lacks; one with a qualified intent `a.b` also has `a`.
-    fn lacks<'a>(&self, intents: &'a [String]) -> Vec<&'a str> {
-        let has = |intent: &str| {
-            self.intents.iter().any(|own| {
-                own.strip_prefix(intent)
-                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-            })
-        };
+    pub(super) fn lacks<'a>(&self, intents: &'a [String]) -> Vec<&'a str> {
+        let has = |intent: &str| self.intents.iter().any(|own| is_or_qualifies(own, intent));
         intents
             .iter()
             .map(String::as_str)
@@ -77,8 +92,24 @@ pub(super) struct Choice {
     pub(super) configuration: String,
 }
 
+/// Why a provider or a configuration type is left out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Reason {
+    /// The service names one thing twice, which is a mistake.
+    Synonym(String),
+    /// Anything else.
+    Other(String),
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::Synonym(text) | Self::Other(text)) = self;
+        f.write_str(text)
+    }
+}
+
 /// Chooses among the offers (best first), and says why each of the others is left out.
-pub(super) fn select_exporters(wish: &Wish, offers: &[Offer]) -> (Vec<Choice>, Vec<String>) {
+pub(super) fn select_exporters(wish: &Wish, offers: &[Offer]) -> (Vec<Choice>, Vec<Reason>) {
     let mut choices: Vec<Choice> = Vec::new();
     let mut reasons = Vec::new();
     let candidates: Vec<(usize, String)> = match &wish.configurations {
@@ -93,7 +124,8 @@ pub(super) fn select_exporters(wish: &Wish, offers: &[Offer]) -> (Vec<Choice>, V
             for name in names {
                 let knows = |offer: &&Offer| offer.configurations.contains(name);
                 if !offers.iter().any(|offer| knows(&offer)) {
-                    reasons.push(format!("no provider knows the configuration type {name}"));
+                    let text = format!("no provider knows the configuration type {name}");
+                    reasons.push(Reason::Other(text));
                 }
                 let indices = offers.iter().enumerate().filter(|(_, offer)| knows(offer));
                 candidates.extend(indices.map(|(index, _)| (index, name.clone())));
@@ -105,26 +137,26 @@ pub(super) fn select_exporters(wish: &Wish, offers: &[Offer]) -> (Vec<Choice>, V
         let offer = &offers[index];
         let lacking = offer.lacks(&wish.intents);
         if !lacking.is_empty() {
-            reasons.push(format!(
+            reasons.push(Reason::Other(format!(
                 "provider {} does not support {}",
                 offer.name,
                 lacking.join(", ")
-            ));
+            )));
         } else if let Some(other) = choices.iter().find(|choice| choice.offer == index) {
             // Two names for the same thing would make two endpoints of one kind.
-            reasons.push(format!(
+            reasons.push(Reason::Synonym(format!(
                 "provider {} exports by {} already, of which {configuration} is another name",
                 offer.name, other.configuration
-            ));
+            )));
         } else if wish.configurations.is_some()
             && choices
                 .iter()
                 .any(|choice| choice.configuration == configuration)
         {
-            reasons.push(format!(
+            reasons.push(Reason::Other(format!(
                 "a better ranked provider than {} exports by {configuration}",
                 offer.name
-            ));
+            )));
         } else {
             choices.push(Choice {
                 offer: index,
@@ -133,7 +165,7 @@ pub(super) fn select_exporters(wish: &Wish, offers: &[Offer]) -> (Vec<Choice>, V
         }
     }
     if offers.is_empty() {
-        reasons.push("there is no export provider".to_owned());
+        reasons.push(Reason::Other("there is no export provider".to_owned()));
     }
     (choices, reasons)
 }
@@ -234,7 +266,8 @@ mod tests {
         properties.insert("service.exported.intents.extra", "osgi.confidential");
         let (choices, reasons) = select_exporters(&Wish::of(&properties), &offers);
         assert!(choices.is_empty());
-        assert_eq!(reasons, ["provider x does not support osgi.confidential"]);
+        let reason = Reason::Other("provider x does not support osgi.confidential".to_owned());
+        assert_eq!(reasons, [reason]);
         assert_eq!(
             chosen(&Properties::from([("service.intents", "osgi")]), &offers),
             [(0, "x".into())]
@@ -253,6 +286,9 @@ mod tests {
         let synonyms = [offer("x", &["x", "y"], &[])];
         let both = Properties::from([("service.exported.configs", Value::from(["y", "x"]))]);
         assert_eq!(chosen(&both, &synonyms), [(0, "y".into())]);
+        let (_, reasons) = select_exporters(&Wish::of(&both), &synonyms);
+        let text = "provider x exports by y already, of which x is another name".to_owned();
+        assert_eq!(reasons, [Reason::Synonym(text)]);
         let rivals = [offer("best", &["x"], &[]), offer("second", &["x"], &[])];
         let one = Properties::from([("service.exported.configs", "x")]);
         assert_eq!(chosen(&one, &rivals), [(0, "x".into())]);

@@ -53,13 +53,13 @@ pub(crate) struct Admin {
 }
 
 /// The endpoints that are there, and the shares in them; of shares that failed, those that somebody holds.
-pub(super) struct Table<T> {
+pub(super) struct Table<T: Withdrawable> {
     pub(super) endpoints: BTreeMap<u64, Arc<T>>,
     pub(super) shares: Vec<Arc<Share<T>>>,
     pub(super) failed: Vec<Weak<Share<T>>>,
 }
 
-impl<T> Default for Table<T> {
+impl<T: Withdrawable> Default for Table<T> {
     fn default() -> Self {
         Self {
             endpoints: BTreeMap::new(),

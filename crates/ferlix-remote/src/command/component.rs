@@ -94,6 +94,7 @@ impl CommandProvider for RsaCommand {
             "listexports" => self.list_exports(arguments.word(0), session),
             "listimports" => self.list_imports(arguments.word(0), session),
             "discovered" => self.discovered(arguments, session),
+            "why" => self.why(arguments.required(0, "service_id or endpoint_id")?, session),
             "exportservice" => {
                 let service = arguments.required(0, "service_id")?;
                 self.export_service(service, arguments.word(1), arguments.word(2), session)

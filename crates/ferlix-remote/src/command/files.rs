@@ -3,12 +3,11 @@
 use ferlix_core::command::{CommandError, CommandResult, Session};
 use ferlix_core::error_chain;
 use ferlix_core::property::Properties;
-use tokio::io::AsyncReadExt;
 
 use super::component::{Defaults, RsaCommand, remote_error};
 use super::listing::not_found;
-use crate::edef;
 use crate::endpoint::names;
+use crate::{Error, edef};
 
 impl RsaCommand {
     pub(super) async fn export_service(
@@ -70,8 +69,9 @@ impl RsaCommand {
     ) -> CommandResult {
         let defaults = self.defaults();
         let file = file.unwrap_or(&defaults.file);
-        let endpoints =
-            edef::read(&read_file(file).await?).map_err(|error| remote_error(&error))?;
+        let endpoints = edef::load(file.as_ref())
+            .await
+            .map_err(|error| read_error(file, &error))?;
         let (mut lines, mut imported) = (Vec::new(), 0);
         for endpoint in &endpoints {
             let registration = self.admin.import_service(endpoint).await;
@@ -176,7 +176,10 @@ impl RsaCommand {
         session: &Session,
     ) -> CommandResult {
         let defaults = self.defaults();
-        let text = read_file(file.unwrap_or(&defaults.file)).await?;
+        let file = file.unwrap_or(&defaults.file);
+        let text = edef::text(file.as_ref())
+            .await
+            .map_err(|error| read_error(file, &error))?;
         session.line(text.trim_end());
         Ok(None)
     }
@@ -191,22 +194,12 @@ fn closed(found: bool, what: &str, endpoint_id: &str, session: &Session) -> Comm
     Err(CommandError::Failed)
 }
 
-/// Reads a file, no further than an EDEF file may go.
-async fn read_file(file: &str) -> Result<String, CommandError> {
-    let read = async {
-        let limit = u64::try_from(edef::MAX_BYTES)
-            .unwrap_or(u64::MAX)
-            .saturating_add(1);
-        let mut text = String::new();
-        tokio::fs::File::open(file)
-            .await?
-            .take(limit)
-            .read_to_string(&mut text)
-            .await?;
-        Ok(text)
-    };
-    read.await
-        .map_err(|error: std::io::Error| file_error(file, &error))
+/// What reading a file failed of, as the shell prints it.
+fn read_error(file: &str, error: &Error) -> CommandError {
+    match error {
+        Error::File { source, .. } => file_error(file, source),
+        other => remote_error(other),
+    }
 }
 
 fn file_error(file: &str, error: &std::io::Error) -> CommandError {

@@ -1,6 +1,7 @@
 //! The commands that list and show.
 
-use ferlix_core::command::{CommandError, CommandResult, Session, table};
+use ferlix_core::command::{CommandError, CommandResult, Session, printable, table};
+use ferlix_core::error_chain;
 use ferlix_core::property::Value;
 
 use super::component::RsaCommand;
@@ -39,6 +40,15 @@ impl RsaCommand {
             &["Endpoint ID", "Container ID", "Service ID"],
             rows.collect(),
         ));
+        for registration in self.admin.export_registrations() {
+            if let Some(error) = registration.error() {
+                let (service, error) = (registration.service(), error_chain(&error));
+                session.line(format_args!(
+                    "Not exported: {service}: {}",
+                    printable(&error)
+                ));
+            }
+        }
         Ok(None)
     }
 
@@ -87,6 +97,16 @@ impl RsaCommand {
                 (endpoint, health.filter(|health| !health.healthy))
             {
                 session.line(format_args!("{} is {health}", endpoint.id()));
+            }
+        }
+        for registration in self.admin.import_registrations() {
+            if let Some(error) = registration.error() {
+                let id = registration.endpoint().id();
+                session.line(format_args!(
+                    "Not imported: {}: {}",
+                    printable(id),
+                    printable(&error_chain(&error))
+                ));
             }
         }
         Ok(None)

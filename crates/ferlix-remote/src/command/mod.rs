@@ -8,6 +8,7 @@ mod component;
 mod discovered;
 mod files;
 mod listing;
+mod why;
 
 use ferlix_core::command::{Command, Completion};
 
@@ -51,6 +52,11 @@ fn commands() -> Vec<Command> {
         )
         .optional("filter", Completion::None)
         .keywords("property"),
+        Command::new(
+            "why",
+            "Says step by step why a service is exported or not, or why an endpoint is imported or not",
+        )
+        .required("service_id | endpoint_id", Completion::Service),
         Command::new(
             "exportservice",
             "Exports a service and writes its endpoints to an EDEF file",

@@ -432,6 +432,6 @@ fn forbidden(character: char) -> String {
     )
 }
 
-fn too_large(what: &'static str, limit: usize) -> Error {
+pub(super) fn too_large(what: &'static str, limit: usize) -> Error {
     Error::TooLarge { what, limit }
 }

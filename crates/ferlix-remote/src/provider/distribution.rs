@@ -49,13 +49,18 @@ pub trait ExportProvider: Send + Sync {
     /// The configuration types by which it exports; the first is used when a service names none.
     fn configurations(&self) -> Vec<String>;
 
-    /// The intents that its endpoints can meet; sent as `remote.intents.supported`.
+    /// The intents that all its endpoints meet; sent as `remote.intents.supported`.
     fn intents(&self) -> Vec<String>;
+
+    /// Further intents, which some endpoints meet and others do not: [`Self::container`] refuses where one is not met.
+    fn conditional_intents(&self) -> Vec<String> {
+        Vec::new()
+    }
 
     /// The container for a service to be exported, made or reused.
     ///
     /// `configuration` is one of [`Self::configurations`]; `intents` are those the endpoint must meet, all among
-    /// [`Self::intents`]; `properties` are the service's with the overrides of the export, among them the
+    /// [`Self::intents`] and [`Self::conditional_intents`]; `properties` are the service's with the overrides of the export, among them the
     /// provider's own (`<configuration>.…`).
     ///
     /// # Errors
@@ -136,8 +141,13 @@ pub trait ImportProvider: Send + Sync {
     /// The configuration types of exporters that it can call, e.g. `ecf.xmlrpc.server`.
     fn configurations(&self) -> Vec<String>;
 
-    /// The intents that its proxies can meet.
+    /// The intents that all its proxies meet.
     fn intents(&self) -> Vec<String>;
+
+    /// Further intents, which some proxies meet and others do not: [`ImportContainer::import`] refuses where one is not met.
+    fn conditional_intents(&self) -> Vec<String> {
+        Vec::new()
+    }
 
     /// The container for an endpoint to be imported, made or reused.
     ///

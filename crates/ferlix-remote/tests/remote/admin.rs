@@ -408,7 +408,8 @@ async fn an_update_adds_changes_and_removes_and_never_leaks() {
             .unwrap()
             .properties()
             .text("b"),
-        Some("over")
+        Some("2"),
+        "without overrides those of the export hold again"
     );
 }
 
@@ -525,6 +526,11 @@ async fn a_proxy_has_the_endpoints_properties_and_calls_it_until_it_is_withdrawn
         ("endpoint.framework.uuid", Value::from(other.uuid())),
         ("endpoint.package.version.org.example", Value::from("1.1.0")),
         ("hello.name", Value::from("a")),
+        // What both providers do for every endpoint.
+        (
+            "service.intents",
+            Value::from(["osgi.basic", "osgi", "osgi.async"]),
+        ),
     ]);
     assert_eq!(properties, expected);
 
@@ -749,4 +755,37 @@ async fn what_is_exported_can_be_seen_in_events() {
         .exported_endpoint()
         .unwrap();
     assert_eq!(event.endpoint.as_ref(), Some(&exported));
+}
+
+#[tokio::test]
+async fn a_container_that_does_not_let_go_keeps_no_registration_open() {
+    let (framework, x, log) = parts().await;
+    let context = framework.context();
+    let admin = admin(&context);
+    let service = register_hello(&context, exported());
+    let none = Properties::new();
+    let export = admin.export_service(service.reference(), &none).await;
+    let export = export.unwrap().remove(0);
+    let import = admin
+        .import_service(&endpoint("e1", "x", &[]))
+        .await
+        .unwrap();
+    log.take();
+    x.fail.store(true, Ordering::SeqCst);
+    export.close().await;
+    import.close().await;
+    assert_eq!(
+        log.take(),
+        [
+            "EXPORT_UNREGISTRATION",
+            "unexport 1",
+            "release 5",
+            "IMPORT_UNREGISTRATION"
+        ]
+    );
+    assert!(admin.exported_services().is_empty() && admin.imported_endpoints().is_empty());
+    assert!(matches!(export.reference(), Err(Error::Closed { .. })));
+    assert!(matches!(import.reference(), Err(Error::Closed { .. })));
+    assert_eq!(export.service(), service.reference());
+    assert_eq!(import.endpoint().id(), "e1");
 }

@@ -1,6 +1,7 @@
 //! The `rsa` commands: what they print, to the letter.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
 use ferlix_core::command::{Arguments, CommandError, CommandProvider, Session};
@@ -17,6 +18,7 @@ struct Shell {
     framework: Framework,
     commands: Arc<dyn CommandProvider>,
     service: ServiceRegistration,
+    distribution: Distribution,
     file: String,
     _directory: tempfile::TempDir,
 }
@@ -61,6 +63,7 @@ impl Shell {
             framework,
             commands,
             service,
+            distribution,
             file,
             _directory: directory,
         }
@@ -211,6 +214,33 @@ async fn an_export_by_hand_ends_with_one_command_however_often_it_was_made() {
     assert!(std::fs::exists(&shell.file).unwrap(), "the file stays");
     shell.framework.stop().await.unwrap();
     assert!(std::fs::exists(&shell.file).unwrap());
+}
+
+#[tokio::test]
+async fn what_failed_is_listed_with_its_error_while_somebody_holds_it() {
+    let shell = Shell::start().await;
+    let admin = crate::support::admin(&shell.framework.context());
+    shell.distribution.fail.store(true, Ordering::SeqCst);
+    let none = Properties::new();
+    let export = admin
+        .export_service(shell.service.reference(), &none)
+        .await
+        .unwrap();
+    let import = admin
+        .import_service(&endpoint("e1", "x", &[]))
+        .await
+        .unwrap();
+    let listed = shell.run("listexports").await;
+    let service = shell.service.reference();
+    let error =
+        format!("Not exported: {service}: provider x could not export the service: it is broken\n");
+    assert!(listed.ends_with(&error), "{listed}");
+    let listed = shell.run("listimports").await;
+    let error = "Not imported: e1: provider x could not import the endpoint: it is broken\n";
+    assert!(listed.ends_with(error), "{listed}");
+    drop((export, import));
+    assert!(!shell.run("listexports").await.contains("Not exported"));
+    assert!(!shell.run("listimports").await.contains("Not imported"));
 }
 
 #[tokio::test]
@@ -423,7 +453,7 @@ async fn defaults_are_shown_and_changed() {
 }
 
 #[tokio::test]
-async fn every_command_has_ipopos_names_but_for_one_that_ipopo_lacks() {
+async fn every_command_has_ipopos_names_but_for_two_that_ipopo_lacks() {
     let shell = Shell::start().await;
     assert_eq!(shell.commands.namespace(), "rsa");
     let names: Vec<String> = shell
@@ -440,6 +470,7 @@ async fn every_command_has_ipopos_names_but_for_one_that_ipopo_lacks() {
             "listexports lexps",
             "listimports limps",
             "discovered",
+            "why",
             "exportservice exportsvc",
             "importservice impsvc",
             "unexportservice unexpsvc",

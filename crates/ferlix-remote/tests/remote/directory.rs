@@ -180,6 +180,57 @@ async fn scopes_that_cease_to_match_and_change_are_followed() {
 }
 
 #[tokio::test]
+async fn without_a_scope_nothing_is_told_and_the_first_filter_that_matches_is_passed() {
+    let (framework, directory) = directory().await;
+    let context = framework.context();
+    let none = [
+        Value::List(Vec::new()),
+        Value::from(""),
+        Value::from("no filter"),
+        Value::from(5),
+    ]
+    .map(|scope| register(&context, scope).0);
+    let without = Arc::new(Listener::default());
+    context
+        .register::<dyn EndpointEventListener>(without.clone(), Properties::new())
+        .unwrap();
+    let several = Value::Set(vec![
+        "(value=other)".into(),
+        "no filter".into(),
+        "(endpoint.id=e*)".into(),
+        "(value=a)".into(),
+    ]);
+    let (first, _) = register(&context, several);
+    directory.put("k", described("e1", "a", 1));
+    directory.put("k", described("e1", "b", 2));
+    directory.remove("k");
+    framework.settle().await;
+    let told = first.log.take();
+    // What changes before the listener is told is told once.
+    assert!(
+        told.iter().all(|line| line.ends_with(" (endpoint.id=e*)")),
+        "{told:?}"
+    );
+    directory.put("k", described("e1", "a", 3));
+    framework.settle().await;
+    directory.put("k", described("e1", "other", 4));
+    framework.settle().await;
+    directory.remove("k");
+    framework.settle().await;
+    assert_eq!(
+        first.log.take(),
+        [
+            "ADDED e1 a (endpoint.id=e*)",
+            "MODIFIED e1 other (value=other)",
+            "REMOVED e1 other (value=other)"
+        ]
+    );
+    for silent in none.iter().chain([&without]) {
+        assert_eq!(silent.log.take(), [""; 0]);
+    }
+}
+
+#[tokio::test]
 async fn a_slow_listener_delays_only_itself_and_misses_only_what_is_past() {
     let (framework, directory) = directory().await;
     let (slow, _) = register(&framework.context(), ALL);

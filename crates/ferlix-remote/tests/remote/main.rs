@@ -4,10 +4,15 @@
 
 mod admin;
 mod commands;
+mod description;
 mod directory;
 mod discovery;
 mod edef;
+mod edef_properties;
+mod events;
 mod health;
+mod intents;
 mod support;
 mod topology;
+mod why;
 mod wire;

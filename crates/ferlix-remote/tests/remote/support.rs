@@ -120,6 +120,8 @@ pub(crate) struct Distribution {
     pub(crate) network: Network,
     pub(crate) name: String,
     pub(crate) intents: Vec<String>,
+    /// Those that it meets for some.
+    pub(crate) conditional: Vec<String>,
     pub(crate) fail: Arc<AtomicBool>,
     /// Fails only to follow an update of an endpoint.
     pub(crate) rigid: Arc<AtomicBool>,
@@ -134,6 +136,7 @@ impl Distribution {
             network: network.clone(),
             name: name.to_owned(),
             intents: vec!["osgi.basic".to_owned(), "osgi.async".to_owned()],
+            conditional: Vec::new(),
             fail: Arc::default(),
             rigid: Arc::default(),
             slow: Arc::default(),
@@ -183,6 +186,10 @@ impl ExportProvider for Distribution {
 
     fn intents(&self) -> Vec<String> {
         self.intents.clone()
+    }
+
+    fn conditional_intents(&self) -> Vec<String> {
+        self.conditional.clone()
     }
 
     async fn container(
@@ -269,6 +276,10 @@ impl ImportProvider for Distribution {
 
     fn intents(&self) -> Vec<String> {
         self.intents.clone()
+    }
+
+    fn conditional_intents(&self) -> Vec<String> {
+        self.conditional.clone()
     }
 
     async fn container(

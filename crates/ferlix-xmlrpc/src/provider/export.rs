@@ -13,7 +13,8 @@ use ferlix_remote::endpoint::{EndpointDescription, names};
 use ferlix_remote::provider::{ContainerId, ExportContainer, ExportProvider};
 use http::Uri;
 
-use super::{NAMESPACE, Rules, SERVER_CONFIGURATION, Services, handler, host, intents};
+use super::intents::{self, INTENTS};
+use super::{NAMESPACE, Rules, SERVER_CONFIGURATION, Services, handler, host};
 use crate::codec::Limits;
 use crate::error::{BoxError, Error};
 use crate::statistics::CallStatistics;
@@ -39,7 +40,9 @@ const SERVICE_RULES: &str = "service.exported.rules";
         "config_name" = SERVER_CONFIGURATION,
         "namespace" = NAMESPACE,
         "supported_configs" = [SERVER_CONFIGURATION],
-        "supported_intents" = super::INTENTS,
+        "supported_intents" = INTENTS,
+        "remote.configs.supported" = [SERVER_CONFIGURATION],
+        "remote.intents.supported" = INTENTS,
     )
 )]
 pub(crate) struct XmlRpcExportProvider {
@@ -133,13 +136,17 @@ impl ExportProvider for XmlRpcExportProvider {
     }
 
     fn intents(&self) -> Vec<String> {
-        intents()
+        intents::intents()
+    }
+
+    fn conditional_intents(&self) -> Vec<String> {
+        intents::conditional()
     }
 
     async fn container(
         &self,
         configuration: &str,
-        _intents: &[String],
+        intents: &[String],
         properties: &Properties,
     ) -> Result<Arc<dyn ExportContainer>, BoxError> {
         if configuration != SERVER_CONFIGURATION {
@@ -149,7 +156,8 @@ impl ExportProvider for XmlRpcExportProvider {
             .serving
             .get()
             .ok_or("the XML-RPC provider is not running")?;
-        let id = self.container_id(serving, properties).await?;
+        let (id, host) = self.container_id(serving, properties).await?;
+        intents::check(intents, &*self.http, &host)?;
         serving.show(&id, properties).await?;
         let own = properties.get(SERVICE_RULES).unwrap_or(&Value::Null);
         let rules = rules(SERVICE_RULES, own)?.map(Arc::new);
@@ -162,12 +170,12 @@ impl ExportProvider for XmlRpcExportProvider {
 }
 
 impl XmlRpcExportProvider {
-    /// The address that peers are told: the service's own host and port, else ours, else the HTTP service's.
+    /// The address that peers are told, and its host: the service's own host and port, else ours, else the HTTP service's.
     async fn container_id(
         &self,
         serving: &Serving,
         properties: &Properties,
-    ) -> Result<String, BoxError> {
+    ) -> Result<(String, String), BoxError> {
         let of_service = |key| properties.get(key).unwrap_or(&Value::Null);
         let given = match hostname(of_service(HOSTNAME))? {
             None => hostname(&self.hostname)?,
@@ -196,7 +204,7 @@ impl XmlRpcExportProvider {
             url: id.clone(),
             reason: error.to_string(),
         })?;
-        Ok(id)
+        Ok((id, host))
     }
 }
 

@@ -13,7 +13,8 @@ use ferlix_core::{component, lifecycle};
 use ferlix_remote::endpoint::{EndpointDescription, names};
 use ferlix_remote::provider::{ContainerId, ImportContainer, ImportProvider};
 
-use super::{CLIENT_CONFIGURATION, NAMESPACE, SERVER_CONFIGURATION, intents};
+use super::intents::{self, INTENTS};
+use super::{CLIENT_CONFIGURATION, NAMESPACE, SERVER_CONFIGURATION};
 use crate::client::{Credentials, Secret, TlsFiles, Transport, TransportOptions, XmlRpcCaller};
 use crate::error::{BoxError, Error};
 use crate::statistics::CallStatistics;
@@ -28,7 +29,9 @@ use crate::timeout::{from_milliseconds, from_seconds};
         "config_name" = CLIENT_CONFIGURATION,
         "namespace" = NAMESPACE,
         "supported_configs" = [SERVER_CONFIGURATION],
-        "supported_intents" = super::INTENTS,
+        "supported_intents" = INTENTS,
+        "remote.configs.supported" = [SERVER_CONFIGURATION],
+        "remote.intents.supported" = INTENTS,
     )
 )]
 pub(crate) struct XmlRpcImportProvider {
@@ -174,7 +177,11 @@ impl ImportProvider for XmlRpcImportProvider {
     }
 
     fn intents(&self) -> Vec<String> {
-        intents()
+        intents::intents()
+    }
+
+    fn conditional_intents(&self) -> Vec<String> {
+        intents::conditional()
     }
 
     async fn container(
@@ -247,6 +254,19 @@ impl ImportContainer for Importer {
             return Err(
                 format!("the endpoint is in the name space {other}, not {NAMESPACE}").into(),
             );
+        }
+        let confidential = intents::has(endpoint.intents(), names::OSGI_CONFIDENTIAL);
+        let secure = endpoint
+            .container_id()
+            .get(..8)
+            .is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://"));
+        if confidential && !secure {
+            return Err(format!(
+                "the endpoint says {} and is called by plain HTTP, at {}",
+                names::OSGI_CONFIDENTIAL,
+                endpoint.container_id()
+            )
+            .into());
         }
         let caller = XmlRpcCaller::new(
             &self.transport,

@@ -15,6 +15,7 @@ mod export;
 mod handler;
 mod host;
 mod import;
+mod intents;
 mod rules;
 mod services;
 
@@ -31,9 +32,3 @@ pub const SERVER_CONFIGURATION: &str = "ecf.xmlrpc.server";
 pub const CLIENT_CONFIGURATION: &str = "ecf.xmlrpc.client";
 /// The name space of the containers' identities.
 pub const NAMESPACE: &str = "ecf.namespace.xmlrpc";
-/// What the endpoints meet.
-const INTENTS: [&str; 2] = ["osgi.basic", "osgi.async"];
-
-fn intents() -> Vec<String> {
-    INTENTS.map(str::to_owned).to_vec()
-}
