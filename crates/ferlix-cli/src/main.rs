@@ -111,27 +111,9 @@ async fn etcd(listen: SocketAddr) -> Result<(), String> {
         "etcd (in memory, nothing is kept) listens on {}",
         server.local_addr()
     );
-    stop_signal()
+    ferlix_core::framework::stop_signal()
         .await
         .map_err(|error| format!("signals cannot be caught: {error}"))?;
     server.shutdown().await;
     Ok(())
-}
-
-#[cfg(unix)]
-async fn stop_signal() -> std::io::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    tokio::select! {
-        biased;
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-    }
-    Ok(())
-}
-
-#[cfg(not(unix))]
-async fn stop_signal() -> std::io::Result<()> {
-    tokio::signal::ctrl_c().await
 }

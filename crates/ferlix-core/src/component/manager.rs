@@ -1,4 +1,6 @@
 //! [`ComponentManager`]: the factories and instances of a framework.
+//!
+//! `bundles.rs` has what a bundle's start, stop and update do to them, `waiting.rs` the instances that wait for their factory.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -12,8 +14,8 @@ use super::event::ComponentListeners;
 use super::factory::ComponentFactory;
 use super::instance::{Instance, Shared, Work};
 use super::{
-    ComponentEvent, ComponentEventKind, ComponentEvents, ComponentListenerId, ComponentState,
-    FactoryDetails, FactoryInfo, InstanceDetails, InstanceInfo, WaitingInfo,
+    ComponentEvent, ComponentEvents, ComponentListenerId, ComponentState, FactoryDetails,
+    FactoryInfo, InstanceDetails, InstanceInfo,
 };
 use crate::Error;
 use crate::framework::{Activity, BoxError, BundleActivator, BundleContext, BundleDefinition};
@@ -50,32 +52,32 @@ impl Service for ComponentManager {
 /// The factories and instances of a framework. Cheap to clone; also a service, `ferlix.ipopo.core`.
 #[derive(Clone)]
 pub struct ComponentManager {
-    tables: Arc<Mutex<Tables>>,
-    shared: Arc<Shared>,
+    pub(super) tables: Arc<Mutex<Tables>>,
+    pub(super) shared: Arc<Shared>,
 }
 
 #[derive(Default)]
-struct Tables {
-    factories: BTreeMap<&'static str, Registered>,
-    instances: BTreeMap<Arc<str>, Arc<Instance>>,
+pub(super) struct Tables {
+    pub(super) factories: BTreeMap<&'static str, Registered>,
+    pub(super) instances: BTreeMap<Arc<str>, Arc<Instance>>,
     next_id: u64,
     /// What is made whenever its factory is there: factory and properties by instance.
-    waiting: BTreeMap<Arc<str>, (String, Properties)>,
+    pub(super) waiting: BTreeMap<Arc<str>, (String, Properties)>,
     /// The instances of bundles that are being updated, in the order in which they were made.
-    kept: HashMap<u64, Vec<Kept>>,
+    pub(super) kept: HashMap<u64, Vec<Kept>>,
 }
 
 /// An instance that is to be made again.
-struct Kept {
-    factory: &'static str,
-    name: Arc<str>,
-    given: Properties,
+pub(super) struct Kept {
+    pub(super) factory: &'static str,
+    pub(super) name: Arc<str>,
+    pub(super) given: Properties,
 }
 
 #[derive(Clone)]
-struct Registered {
-    factory: Arc<ComponentFactory>,
-    context: BundleContext,
+pub(super) struct Registered {
+    pub(super) factory: Arc<ComponentFactory>,
+    pub(super) context: BundleContext,
 }
 
 impl ComponentManager {
@@ -101,47 +103,55 @@ impl ComponentManager {
         name: &str,
         properties: Properties,
     ) -> Result<(), Error> {
-        check_name(name)?;
-        let instance = {
-            let mut tables = self.tables();
-            let registered = tables
-                .factories
-                .get(factory)
-                .cloned()
-                .ok_or_else(|| unknown_factory(&tables, factory))?;
-            if let Some(holder) = tables.instances.get(name) {
-                let holder = format!(" by an instance of {}", holder.factory.name);
-                return Err(Error::Duplicate {
-                    kind: "instance",
-                    name: name.to_owned(),
-                    holder,
-                });
-            }
-            if registered.factory.singleton {
-                let mut others = tables.instances.values();
-                let same = |one: &&Arc<Instance>| Arc::ptr_eq(&one.factory, &registered.factory);
-                if let Some(other) = others.find(same) {
-                    return Err(Error::Singleton {
-                        factory: factory.to_owned(),
-                        instance: other.name.to_string(),
-                    });
-                }
-            }
-            tables.next_id += 1;
-            let name: Arc<str> = Arc::from(name);
-            let instance = Arc::new(Instance::new(
-                tables.next_id,
-                Arc::clone(&name),
-                registered.factory,
-                registered.context,
-                Arc::clone(&self.shared),
-                properties,
-            ));
-            tables.instances.insert(name, Arc::clone(&instance));
-            instance
-        };
+        let instance = self.place(&mut self.tables(), factory, name, properties)?;
         instance.perform(Work::Start).await;
         Ok(())
+    }
+
+    /// Puts an instance in its place; it begins with [`Work::Start`].
+    pub(super) fn place(
+        &self,
+        tables: &mut Tables,
+        factory: &str,
+        name: &str,
+        properties: Properties,
+    ) -> Result<Arc<Instance>, Error> {
+        check_name(name)?;
+        let registered = tables
+            .factories
+            .get(factory)
+            .cloned()
+            .ok_or_else(|| unknown_factory(tables, factory))?;
+        if let Some(holder) = tables.instances.get(name) {
+            let holder = format!(" by an instance of {}", holder.factory.name);
+            return Err(Error::Duplicate {
+                kind: "instance",
+                name: name.to_owned(),
+                holder,
+            });
+        }
+        if registered.factory.singleton {
+            let mut others = tables.instances.values();
+            let same = |one: &&Arc<Instance>| Arc::ptr_eq(&one.factory, &registered.factory);
+            if let Some(other) = others.find(same) {
+                return Err(Error::Singleton {
+                    factory: factory.to_owned(),
+                    instance: other.name.to_string(),
+                });
+            }
+        }
+        tables.next_id += 1;
+        let name: Arc<str> = Arc::from(name);
+        let instance = Arc::new(Instance::new(
+            tables.next_id,
+            Arc::clone(&name),
+            registered.factory,
+            registered.context,
+            Arc::clone(&self.shared),
+            properties,
+        ));
+        tables.instances.insert(name, Arc::clone(&instance));
+        Ok(instance)
     }
 
     /// Ends an instance and waits until it is down.
@@ -162,91 +172,6 @@ impl ComponentManager {
         let instance = self.find(name)?;
         instance.perform(|done| Work::Retry(properties, done)).await;
         Ok(instance.seen().state)
-    }
-
-    /// Makes an instance whenever its factory is there: now, or when the factory comes, and again when it comes back. It
-    /// is forgotten by [`ComponentManager::forget`] only; a name that is taken when the factory comes is logged.
-    ///
-    /// # Errors
-    /// [`Error::Duplicate`] when an instance of that name waits already, [`Error::Specification`] for the name; those of
-    /// [`ComponentManager::instantiate`] when the factory is there: then the instance is not kept.
-    pub async fn instantiate_when_available(
-        &self,
-        factory: &str,
-        name: &str,
-        properties: Properties,
-    ) -> Result<(), Error> {
-        check_name(name)?;
-        let there = {
-            let mut tables = self.tables();
-            if tables.waiting.contains_key(name) {
-                return Err(Error::Duplicate {
-                    kind: "instance",
-                    name: name.to_owned(),
-                    holder: " by one that waits for its factory".to_owned(),
-                });
-            }
-            let entry = (factory.to_owned(), properties.clone());
-            tables.waiting.insert(Arc::from(name), entry);
-            tables.factories.contains_key(factory)
-        };
-        if !there {
-            return Ok(());
-        }
-        match self.instantiate(factory, name, properties).await {
-            // The factory went meanwhile.
-            Err(Error::Unknown { .. }) => Ok(()),
-            Err(error) => {
-                self.tables().waiting.remove(name);
-                Err(error)
-            }
-            Ok(()) => Ok(()),
-        }
-    }
-
-    /// Changes the properties of an instance that is made whenever its factory is there, and of the instance if there is
-    /// one: these replace what was given before.
-    ///
-    /// # Errors
-    /// [`Error::Unknown`].
-    pub async fn update_waiting(&self, name: &str, properties: Properties) -> Result<(), Error> {
-        {
-            let mut tables = self.tables();
-            let waiting = tables.waiting.get_mut(name);
-            let (_, given) = waiting.ok_or_else(|| unknown_instance(name))?;
-            *given = properties.clone();
-        }
-        match self.configure(name, properties).await {
-            Err(Error::Unknown { .. }) => Ok(()),
-            other => other.map(drop),
-        }
-    }
-
-    /// Makes an instance no more when its factory comes, and ends it if it is there.
-    ///
-    /// # Errors
-    /// [`Error::Unknown`] when it was not made by [`ComponentManager::instantiate_when_available`].
-    pub async fn forget(&self, name: &str) -> Result<(), Error> {
-        let removed = self.tables().waiting.remove(name);
-        removed.ok_or_else(|| unknown_instance(name))?;
-        match self.kill(name).await {
-            Err(Error::Unknown { .. }) => Ok(()),
-            other => other,
-        }
-    }
-
-    /// The instances that are made whenever their factories are there, by name.
-    #[must_use]
-    pub fn waiting(&self) -> Vec<WaitingInfo> {
-        let tables = self.tables();
-        let info =
-            |(name, (factory, properties)): (&Arc<str>, &(String, Properties))| WaitingInfo {
-                name: Arc::clone(name),
-                factory: factory.clone(),
-                properties: properties.clone(),
-                instantiated: tables.instances.contains_key(name),
-            };
-        tables.waiting.iter().map(info).collect()
     }
 
     /// Changes properties of an instance: `Live` fields follow in place, a plain field builds it anew. A hidden property is
@@ -275,7 +200,7 @@ impl ComponentManager {
         self.change(name, properties, true).await
     }
 
-    async fn change(
+    pub(super) async fn change(
         &self,
         name: &str,
         properties: Properties,
@@ -352,156 +277,7 @@ impl ComponentManager {
         Some(details::instance(&instance))
     }
 
-    /// Publishes the factories of a bundle that has started, and makes their declared instances.
-    pub(crate) async fn add_bundle(&self, context: &BundleContext) {
-        let mut declared = Vec::new();
-        for make in context.bundle().definition().components {
-            let factory = make();
-            let name = factory.name;
-            if let Some(problem) = factory.problem() {
-                tracing::error!(factory = name, "the factory is left out: {problem}");
-                continue;
-            }
-            let factory = Arc::new(factory);
-            let taken = {
-                let mut tables = self.tables();
-                let taken = tables
-                    .factories
-                    .get(name)
-                    .map(|other| other.context.bundle().clone());
-                if taken.is_none() {
-                    tables.factories.insert(
-                        name,
-                        Registered {
-                            factory: Arc::clone(&factory),
-                            context: context.clone(),
-                        },
-                    );
-                }
-                taken
-            };
-            match taken {
-                Some(holder) => {
-                    tracing::error!(factory = name, %holder, "the factory is left out: its name is taken");
-                }
-                None => {
-                    self.fire_factory(ComponentEventKind::Registered, name, context);
-                    let instances = factory.instances.iter();
-                    declared.extend(
-                        instances.map(|(instance, given)| (name, *instance, given.clone())),
-                    );
-                }
-            }
-        }
-        // What an update keeps has the properties it had, a declared instance too.
-        let kept = self.tables().kept.remove(&context.bundle().id());
-        for Kept {
-            factory,
-            name,
-            given,
-        } in kept.into_iter().flatten()
-        {
-            declared.retain(|(_, declared, _)| **declared != *name);
-            self.make(factory, &name, given, "the instance was not made again")
-                .await;
-        }
-        for (factory, name, given) in declared {
-            self.make(factory, name, given, "the declared instance was not made")
-                .await;
-        }
-        let waiting: Vec<_> = {
-            let tables = self.tables();
-            let of_bundle = |factory: &str| {
-                let registered = tables.factories.get(factory);
-                registered.is_some_and(|one| one.context.bundle() == context.bundle())
-            };
-            let entries = tables.waiting.iter();
-            entries
-                .filter(|(name, (factory, _))| {
-                    of_bundle(factory) && !tables.instances.contains_key(*name)
-                })
-                .map(|(name, (factory, given))| (factory.clone(), Arc::clone(name), given.clone()))
-                .collect()
-        };
-        for (factory, name, given) in waiting {
-            self.make(&factory, &name, given, "the waiting instance was not made")
-                .await;
-        }
-    }
-
-    async fn make(&self, factory: &str, name: &str, given: Properties, failure: &'static str) {
-        if let Err(error) = self.instantiate(factory, name, given).await {
-            tracing::error!(factory, name, %error, "{failure}");
-        }
-    }
-
-    fn fire_factory(
-        &self,
-        kind: ComponentEventKind,
-        factory: &'static str,
-        context: &BundleContext,
-    ) {
-        self.shared.listeners.notify(|| ComponentEvent {
-            kind,
-            factory,
-            instance: None,
-            bundle_id: context.bundle().id(),
-        });
-    }
-
-    /// An update of a bundle begins: its instances are to be made again, with their properties, when it has started.
-    pub(crate) fn keep_instances(&self, bundle_id: u64) {
-        self.tables().kept.insert(bundle_id, Vec::new());
-    }
-
-    /// An update of a bundle is over, also when the bundle did not start.
-    pub(crate) fn forget_kept(&self, bundle_id: u64) {
-        self.tables().kept.remove(&bundle_id);
-    }
-
-    /// Takes the factories of a bundle away and ends their instances, the newest first.
-    pub(crate) async fn remove_bundle(&self, bundle_id: u64) {
-        let (factories, mut instances) = {
-            let mut tables = self.tables();
-            let factories: Vec<Registered> = tables
-                .factories
-                .extract_if(.., |_, registered| {
-                    registered.context.bundle().id() == bundle_id
-                })
-                .map(|(_, registered)| registered)
-                .collect();
-            let of_bundle = |instance: &&Arc<Instance>| instance.bundle.bundle().id() == bundle_id;
-            let instances: Vec<Arc<Instance>> = tables
-                .instances
-                .values()
-                .filter(of_bundle)
-                .cloned()
-                .collect();
-            (factories, instances)
-        };
-        for registered in &factories {
-            let name = registered.factory.name;
-            self.fire_factory(ComponentEventKind::Unregistered, name, &registered.context);
-        }
-        instances.sort_by_key(|instance| instance.id);
-        {
-            let mut tables = self.tables();
-            if let Some(kept) = tables.kept.get_mut(&bundle_id) {
-                kept.extend(instances.iter().map(|instance| Kept {
-                    factory: instance.factory.name,
-                    name: Arc::clone(&instance.name),
-                    given: Properties::clone(&instance.seen().given),
-                }));
-            }
-        }
-        instances.sort_by_key(|instance| std::cmp::Reverse(instance.id));
-        for instance in instances {
-            self.end(&instance).await;
-        }
-        self.shared.listeners.remove_bundle(bundle_id);
-    }
-
-    async fn end(&self, instance: &Arc<Instance>) {
+    pub(super) async fn end(&self, instance: &Arc<Instance>) {
         instance.perform(Work::Kill).await;
         let mut tables = self.tables();
         if tables
@@ -513,13 +289,13 @@ impl ComponentManager {
         }
     }
 
-    fn find(&self, name: &str) -> Result<Arc<Instance>, Error> {
+    pub(super) fn find(&self, name: &str) -> Result<Arc<Instance>, Error> {
         let tables = self.tables();
         let found = tables.instances.get(name).cloned();
         found.ok_or_else(|| unknown_instance(name))
     }
 
-    fn tables(&self) -> MutexGuard<'_, Tables> {
+    pub(super) fn tables(&self) -> MutexGuard<'_, Tables> {
         self.tables.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -533,7 +309,7 @@ fn unknown_factory(tables: &Tables, name: &str) -> Error {
     }
 }
 
-fn unknown_instance(name: &str) -> Error {
+pub(super) fn unknown_instance(name: &str) -> Error {
     Error::Unknown {
         kind: "component",
         name: name.to_owned(),
@@ -541,7 +317,7 @@ fn unknown_instance(name: &str) -> Error {
     }
 }
 
-fn check_name(name: &str) -> Result<(), Error> {
+pub(super) fn check_name(name: &str) -> Result<(), Error> {
     if name.trim().is_empty() || name.contains(char::is_control) {
         return Err(Error::Specification {
             name: name.to_owned(),

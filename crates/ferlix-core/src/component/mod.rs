@@ -13,6 +13,7 @@
 mod assembly;
 mod balanced;
 mod bound;
+mod bundles;
 mod callback;
 mod candidates;
 mod collection;
@@ -37,6 +38,7 @@ mod schedule;
 mod switch;
 mod temporal;
 mod transition;
+mod waiting;
 
 pub use balanced::{Balance, Balanced, Load};
 pub use bound::BoundService;

@@ -223,9 +223,10 @@ pub(super) fn enqueue_at(
     });
 }
 
-/// Brings the instance to where it should be: built, rebound, or down.
+/// Brings the instance to where it should be: built, rebound, or down. What is asked of it before it begins is done when it
+/// does.
 pub(super) async fn evaluate(instance: &Arc<Instance>, core: &mut Core) {
-    while !core.killed && instance.seen().state != ComponentState::Erroneous {
+    while core.started && !core.killed && instance.seen().state != ComponentState::Erroneous {
         let fields = &instance.factory.dependencies;
         for (dependency, field) in core.dependencies.iter_mut().zip(fields) {
             if let Some(until) = dependency.watch_absence(field.kind) {

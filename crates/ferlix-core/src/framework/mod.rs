@@ -27,6 +27,7 @@ pub use definition::{
 };
 pub use event::{BundleEvent, BundleEventKind, FrameworkEvent, FrameworkEventKind};
 pub use objects::ServiceObjects;
+pub use signals::stop_signal;
 pub use stream::{EventSender, EventStream};
 pub use system::Framework;
 pub use tracker::{ServiceTracker, Tracked};

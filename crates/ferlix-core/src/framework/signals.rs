@@ -11,7 +11,7 @@ pub(super) fn stop_on_signals(framework: &Framework) {
             return;
         }
         tokio::spawn(async {
-            if signal_received().await.is_ok() {
+            if stop_signal().await.is_ok() {
                 tracing::warn!("second signal: ending without a clean stop");
                 std::process::exit(130);
             }
@@ -27,12 +27,16 @@ async fn first_signal(framework: &Framework) -> std::io::Result<()> {
     tokio::select! {
         biased;
         () = framework.stopped() => Ok(()),
-        signal = signal_received() => signal,
+        signal = stop_signal() => signal,
     }
 }
 
+/// Waits for SIGINT or SIGTERM (elsewhere than on Unix for Ctrl-C): for programs that end by themselves.
+///
+/// # Errors
+/// When signals cannot be caught.
 #[cfg(unix)]
-async fn signal_received() -> std::io::Result<()> {
+pub async fn stop_signal() -> std::io::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
@@ -44,7 +48,11 @@ async fn signal_received() -> std::io::Result<()> {
     Ok(())
 }
 
+/// Waits for Ctrl-C (on Unix for SIGINT or SIGTERM): for programs that end by themselves.
+///
+/// # Errors
+/// When signals cannot be caught.
 #[cfg(not(unix))]
-async fn signal_received() -> std::io::Result<()> {
+pub async fn stop_signal() -> std::io::Result<()> {
     tokio::signal::ctrl_c().await
 }

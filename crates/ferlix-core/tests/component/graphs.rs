@@ -158,7 +158,7 @@ async fn follow(changes: Vec<Change>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 512, max_shrink_iters: 50, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 2_000, max_shrink_iters: 50, ..ProptestConfig::default() })]
 
     #[test]
     fn any_graph_settles_where_the_model_says(changes in prop::collection::vec(change(), 1..40)) {

@@ -47,6 +47,7 @@ async fn ten_thousand_components_go_down_without_a_trace() {
     let tasks = tokio::runtime::Handle::current()
         .metrics()
         .num_alive_tasks();
+    let before = threads();
     framework.stop().await.unwrap();
     assert!(framework.components().instances().is_empty());
     assert!(framework.context().references(None, None).is_empty());
@@ -56,4 +57,10 @@ async fn ten_thousand_components_go_down_without_a_trace() {
         .metrics()
         .num_alive_tasks();
     assert!(left <= tasks, "{left} tasks, {tasks} before the stop");
+    assert!(threads() <= before, "a thread is left");
+}
+
+/// The threads of this process, where the system tells.
+fn threads() -> usize {
+    std::fs::read_dir("/proc/self/task").map_or(0, Iterator::count)
 }

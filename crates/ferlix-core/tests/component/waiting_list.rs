@@ -146,3 +146,41 @@ async fn an_update_of_what_waits_reaches_the_instance_too() {
     let unknown = components.update_waiting("x", Properties::new()).await;
     assert!(matches!(unknown, Err(Error::Unknown { .. })));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_update_while_it_is_made_is_not_lost() {
+    let stage = Stage::new(&[&LATE]).await;
+    for _ in 0..200 {
+        let components = stage.framework.components().clone();
+        let update = tokio::spawn(async move {
+            while let Err(Error::Unknown { .. }) = components.update_waiting("w", word("two")).await
+            {
+                tokio::task::yield_now().await;
+            }
+        });
+        let components = stage.framework.components();
+        wait_for(components, "w", word("one")).await.unwrap();
+        update.await.unwrap();
+        stage.framework.settle().await;
+        assert_eq!(stage.words(), ["two"]);
+        components.forget("w").await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_that_is_forgotten_while_it_is_made_does_not_stay() {
+    let stage = Stage::new(&[&LATE]).await;
+    for _ in 0..200 {
+        let components = stage.framework.components().clone();
+        let forget = tokio::spawn(async move {
+            while let Err(Error::Unknown { .. }) = components.forget("w").await {
+                tokio::task::yield_now().await;
+            }
+        });
+        let components = stage.framework.components();
+        wait_for(components, "w", word("one")).await.unwrap();
+        forget.await.unwrap();
+        stage.framework.settle().await;
+        assert!(stage.words().is_empty() && components.waiting().is_empty());
+    }
+}

@@ -99,12 +99,8 @@ pub(super) async fn stop(
     arguments: &Arguments,
     session: &Session,
 ) -> CommandResult {
-    for word in &arguments.words {
-        let bundle = known(framework, word, session)?;
-        say("Stopping", &bundle, session);
-        bundle.stop().await.map_err(|error| failure(&error))?;
-    }
-    Ok(None)
+    let stop = |bundle: Bundle| async move { bundle.stop().await };
+    each(framework, arguments, session, "Stopping", stop).await
 }
 
 pub(super) async fn update(
@@ -112,12 +108,8 @@ pub(super) async fn update(
     arguments: &Arguments,
     session: &Session,
 ) -> CommandResult {
-    for word in &arguments.words {
-        let bundle = known(framework, word, session)?;
-        say("Updating", &bundle, session);
-        bundle.update().await.map_err(|error| failure(&error))?;
-    }
-    Ok(None)
+    let update = |bundle: Bundle| async move { bundle.update().await };
+    each(framework, arguments, session, "Updating", update).await
 }
 
 pub(super) async fn uninstall(
@@ -125,10 +117,22 @@ pub(super) async fn uninstall(
     arguments: &Arguments,
     session: &Session,
 ) -> CommandResult {
+    let uninstall = |bundle: Bundle| async move { bundle.uninstall().await };
+    each(framework, arguments, session, "Uninstalling", uninstall).await
+}
+
+/// Says what is done to each bundle, and does it, up to the first that refuses.
+async fn each<F: Future<Output = Result<(), Error>> + Send>(
+    framework: &Framework,
+    arguments: &Arguments,
+    session: &Session,
+    what: &str,
+    work: impl Fn(Bundle) -> F,
+) -> CommandResult {
     for word in &arguments.words {
         let bundle = known(framework, word, session)?;
-        say("Uninstalling", &bundle, session);
-        bundle.uninstall().await.map_err(|error| failure(&error))?;
+        say(what, &bundle, session);
+        work(bundle).await.map_err(|error| failure(&error))?;
     }
     Ok(None)
 }
