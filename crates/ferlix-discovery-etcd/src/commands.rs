@@ -87,10 +87,7 @@ fn describe(status: &DiscoveryStatus) -> Vec<(&'static str, String)> {
         ("Address", or_none(session.local_address)),
         ("Lease", lease(session)),
         ("Revision", session.revision.to_string()),
-        (
-            "Last error",
-            or_none(session.last_error.as_ref().map(ferlix_etcd::Error::in_full)),
-        ),
+        ("Last error", or_none(last_error(session))),
         (
             "Advertised",
             format!(
@@ -191,6 +188,15 @@ fn skipped(status: &DiscoveryStatus) -> String {
         0 => all.join(", "),
         shown => format!("{}; bad now, {shown} shown:", all.join(", ")),
     }
+}
+
+/// The last thing that went wrong, and how long ago: it stays when all is well again.
+fn last_error(session: &SessionStatus) -> Option<String> {
+    let error = session.last_error.as_ref()?.in_full();
+    Some(match session.last_error_at {
+        Some(at) => format!("{error} ({} ago)", ago(at.elapsed())),
+        None => error,
+    })
 }
 
 /// A time span in its two largest units.
