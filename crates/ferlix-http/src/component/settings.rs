@@ -414,6 +414,70 @@ mod tests {
     }
 
     #[test]
+    fn who_may_come_in_is_read() {
+        let read_options = options([
+            (PASSWORD_FILE, "p".into()),
+            (TOKEN_FILE, "".into()),
+            (OPEN_PATHS, "/metrics, /open".into()),
+            (ANONYMOUS, "true".into()),
+            (AUTH_FAILURES, "7".into()),
+            (RATE_LIMIT, "2.5".into()),
+            (RELOAD_INTERVAL, 1.into()),
+        ]);
+        let security = read_options.security;
+        assert_eq!(security.password_file.unwrap().to_str(), Some("p"));
+        assert_eq!(security.token_file, None);
+        assert_eq!(security.open_paths, ["/metrics", "/open"]);
+        assert!(security.anonymous);
+        assert_eq!((security.failures, security.realm.as_str()), (7, "ferlix"));
+        let rate = RateLimit {
+            per_second: 2.5,
+            burst: 3,
+        };
+        assert_eq!(security.rate, Some(rate));
+        assert_eq!(read_options.reload_interval, Duration::from_secs(1));
+        let listed = options([
+            (OPEN_PATHS, Value::from(["/a", "/b"])),
+            (RATE_LIMIT, 0.1.into()),
+            (RATE_BURST, 10.into()),
+        ]);
+        assert_eq!(listed.security.open_paths, ["/a", "/b"]);
+        assert_eq!(listed.security.rate.unwrap().burst, 10);
+        assert_eq!(options([]).security.rate, None);
+        for (key, value) in [
+            (AUTH_REALM, Value::from("a\"b")),
+            (AUTH_FAILURES, Value::from(-1)),
+            (ANONYMOUS, Value::from("perhaps")),
+            (RATE_LIMIT, Value::from(-1)),
+            (RATE_LIMIT, Value::from(f64::NAN)),
+            (RATE_LIMIT, Value::from("much")),
+            (RATE_BURST, Value::from(0)),
+        ] {
+            let error = read(&Properties::from([(key, value.clone())])).unwrap_err();
+            let said = error.to_string();
+            assert!(said.starts_with(&format!("property {key} is ")), "{said}");
+        }
+    }
+
+    #[test]
+    fn certificates_of_clients_need_https() {
+        let files = [
+            (CERT_FILE, Value::from("c")),
+            (KEY_FILE, "k".into()),
+            (CLIENT_CA_FILE, "a".into()),
+        ];
+        let required = options(files.clone()).tls.unwrap();
+        assert!(required.client_required && required.client_authorities.is_some());
+        let mut optional = Properties::from(files);
+        optional.insert(CLIENT_AUTH, "optional");
+        assert!(!read(&optional).unwrap().tls.unwrap().client_required);
+        optional.insert(CLIENT_AUTH, "maybe");
+        assert!(read(&optional).is_err());
+        let error = read(&Properties::from([(CLIENT_CA_FILE, "a")])).unwrap_err();
+        assert!(matches!(error, HttpError::TlsIncomplete { .. }), "{error}");
+    }
+
+    #[test]
     fn https_needs_both_files() {
         let both = options([(CERT_FILE, "c".into()), (KEY_FILE, "k".into())]);
         assert_eq!(both.tls.unwrap().key.to_str(), Some("k"));

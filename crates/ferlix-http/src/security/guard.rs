@@ -303,3 +303,20 @@ impl Drop for Waiting<'_> {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn those_who_wait_for_a_check_are_bounded() {
+        let waiting = AtomicUsize::new(0);
+        let places: Vec<_> = (0..MOST_WAITING).map(|_| Waiting::new(&waiting)).collect();
+        assert!(places.iter().all(Option::is_some));
+        assert!(Waiting::new(&waiting).is_none());
+        assert_eq!(waiting.load(Ordering::Relaxed), MOST_WAITING);
+        drop(places);
+        assert!(Waiting::new(&waiting).is_some());
+        assert_eq!(waiting.load(Ordering::Relaxed), 0);
+    }
+}

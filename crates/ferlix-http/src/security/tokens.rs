@@ -1,4 +1,4 @@
-//! The token file: `name:sha256:<digest>`, one entry a line. A token is 256 random bits, so its plain digest says nothing
+//! The token file: `name:sha256:<digest>`, one entry a line. A token is 244 random bits, so its plain digest says nothing
 //! of it, and needs no salt.
 
 use std::collections::HashMap;
