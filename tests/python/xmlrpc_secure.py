@@ -19,8 +19,7 @@ def attempt(case: str, call: Callable[[], Any]) -> None:
     except xmlrpc.client.Fault as fault:
         outcome = {"fault": [fault.faultCode, fault.faultString]}
     except xmlrpc.client.ProtocolError as error:
-        challenge = error.headers.get("WWW-Authenticate", "")
-        outcome = {"http": error.errcode, "challenge": challenge.split(" ")[0]}
+        outcome = {"http": error.errcode}
     except ssl.SSLError as error:
         outcome = {"error": "TLS", "reason": error.reason}
     except OSError as error:

@@ -44,12 +44,12 @@ impl Dispatcher {
 
     /// Lets a request in and starts its handler, or says why not.
     fn start(&self, request: Request<Incoming>) -> State {
+        let Some(guard) = &self.shared.guard else {
+            return self.start_admitted(request, None);
+        };
         let path = match path_of(&request) {
             Ok(path) => path,
             Err(refusal) => return State::refused(refusal.page()),
-        };
-        let Some(guard) = &self.shared.guard else {
-            return self.start_admitted(request, None);
         };
         let connection = &self.connection;
         let address = connection.peer().ip();

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use ferlix_core::property::Value;
 use ferlix_core::service::{CallContext, Dispatch, Identity, TraceContext};
 use futures_util::FutureExt as _;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use tokio::time::timeout;
 use tracing::field::Empty;
 use tracing::{Instrument as _, Span};
@@ -22,8 +22,8 @@ use crate::statistics::{Counters, Direction, Outcome, Statistics};
 use crate::timeout::from_headers;
 
 /// The headers of W3C Trace Context.
-pub(crate) const TRACE_PARENT: &str = "traceparent";
-pub(crate) const TRACE_STATE: &str = "tracestate";
+pub(crate) const TRACE_PARENT: HeaderName = HeaderName::from_static("traceparent");
+pub(crate) const TRACE_STATE: HeaderName = HeaderName::from_static("tracestate");
 
 /// The services that one container exports, by the number that calls name them by (`ecf.rsvc.id`).
 ///
@@ -424,13 +424,13 @@ fn context(origin: &Origin<'_>, deadline: Instant) -> CallContext {
 
 /// The trace that the headers name; several `tracestate` headers are one, as the recommendation says.
 fn trace(headers: &HeaderMap) -> Option<TraceContext> {
-    let mut parents = headers.get_all(TRACE_PARENT).iter();
+    let mut parents = headers.get_all(&TRACE_PARENT).iter();
     let parent = parents.next()?.to_str().ok()?;
     if parents.next().is_some() {
         return None;
     }
     let states: Vec<_> = headers
-        .get_all(TRACE_STATE)
+        .get_all(&TRACE_STATE)
         .iter()
         .filter_map(|state| state.to_str().ok())
         .collect();
@@ -447,7 +447,7 @@ fn span(call: &Call, origin: &Origin<'_>) -> Span {
         caller = origin.identity.map(tracing::field::display),
         trace = origin
             .headers
-            .get(TRACE_PARENT)
+            .get(&TRACE_PARENT)
             .and_then(|parent| parent.to_str().ok()),
         outcome = Empty,
     )
