@@ -175,7 +175,7 @@ async fn an_instance_that_is_not_valid_says_why() {
     );
     assert!(text.contains("\t\tBindings:\nProperties:\n"), "{text}");
     assert!(
-        text.ends_with("\n\nMissing..: test.part, test.part\n"),
+        text.ends_with("\n\nMissing..: test.part (role=main), test.part\n"),
         "{text}"
     );
     bench.good("instantiate broken-factory b").await;

@@ -128,6 +128,20 @@ pub struct WaitingInfo {
     pub instantiated: bool,
 }
 
+impl RequirementDetails {
+    /// The specifications, for people: `a or b`, any of which fits, and `a and c`, which it must have besides.
+    #[must_use]
+    pub fn specifications(&self) -> String {
+        let mut text = self.specification.to_owned();
+        for (word, others) in [("or", &self.or), ("and", &self.also)] {
+            for other in others {
+                text += &format!(" {word} {other}");
+            }
+        }
+        text
+    }
+}
+
 impl InstanceDetails {
     /// The required specifications that are missing, which is why the instance is INVALID.
     #[must_use]
@@ -141,13 +155,7 @@ impl InstanceDetails {
     pub fn waits_for(&self) -> Vec<String> {
         let unmet = self.dependencies.iter().filter(|one| !one.satisfied);
         let text = |one: &DependencyDetails| {
-            let RequirementDetails {
-                specification, or, ..
-            } = &one.requirement;
-            let any: Vec<&str> = std::iter::once(*specification)
-                .chain(or.iter().copied())
-                .collect();
-            let specification = any.join(" or ");
+            let specification = one.requirement.specifications();
             match (&one.problem, &one.requirement.filter) {
                 (Some(problem), _) => format!("{specification}: {problem}"),
                 (None, Some(filter)) => format!("{specification} {filter}"),

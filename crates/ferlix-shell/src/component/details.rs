@@ -63,10 +63,7 @@ fn required_by(factory: &FactoryDetails) -> Option<String> {
             yes_or_no(requirement.aggregate),
             yes_or_no(requirement.optional),
         );
-        let (field, specification) = (
-            requirement.field.to_owned(),
-            requirement.specification.to_owned(),
-        );
+        let (field, specification) = (requirement.field.to_owned(), requirement.specifications());
         vec![
             field,
             specification,
@@ -96,7 +93,7 @@ pub(super) fn instance(
         "Name.....: {}\nFactory..: {}\nBundle ID: {}\nState....: {}\nServices.:\n",
         instance.name, instance.factory, instance.bundle_id, instance.state
     );
-    if let Some(service) = &instance.service {
+    for service in &instance.services {
         text += &format!("\t{}\n", printable(&service.to_string()));
     }
     text += "Dependencies:\n";
@@ -121,6 +118,11 @@ fn dependency(dependency: &DependencyDetails) -> String {
         .iter()
         .map(|reference| format!("\t\t\t{}\n", printable(&reference.to_string())))
         .collect();
+    let problem = dependency.problem.as_ref().map(|problem| {
+        let problem = printable(problem);
+        format!("\t\tProblem......: {problem}\n")
+    });
+    let problem = problem.unwrap_or_default();
     let handler = match requirement.kind {
         DependencyKind::Best => "BestDependency",
         DependencyKind::Balanced => "BalancedDependency",
@@ -130,9 +132,9 @@ fn dependency(dependency: &DependencyDetails) -> String {
     };
     format!(
         "\tField: {}\n\t\tSpecification: {}\n\t\tFilter.......: {filter}\n\t\tOptional.....: {}\n\t\tAggregate....: {}\n\
-         \t\tHandler......: {handler}\n\t\tBindings:\n{bindings}",
+         \t\tHandler......: {handler}\n{problem}\t\tBindings:\n{bindings}",
         requirement.field,
-        requirement.specification,
+        requirement.specifications(),
         yes_or_no(requirement.optional),
         yes_or_no(requirement.aggregate),
     )
@@ -156,9 +158,9 @@ fn trouble(instance: &InstanceDetails) -> String {
         }
         text.push('\n');
     }
-    let missing = instance.missing();
+    let missing = instance.waits_for();
     if instance.state == ComponentState::Invalid && !missing.is_empty() {
-        text += &format!("Missing..: {}\n", missing.join(", "));
+        text += &format!("Missing..: {}\n", printable(&missing.join(", ")));
     }
     text
 }
