@@ -30,6 +30,37 @@ async fn a_range_is_read_in_pages_at_one_revision() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_read_in_pages_is_not_torn_by_changes_between_them() {
+    let (network, store) = Network::with_etcd();
+    let mut config = network.config(&["etcd"]);
+    config.page_size = 1;
+    let reader = Client::connect(config).await.unwrap();
+    let writer = network.client().await;
+    for key in ["k/a", "k/m1", "k/m2", "k/m3", "k/m4", "k/m5"] {
+        writer.put(key.as_bytes(), "v".into(), 0).await.unwrap();
+    }
+    // At every revision there is the first key, or the last, or both.
+    let changes = tokio::spawn(async move {
+        loop {
+            for (comes, goes) in [(b"k/z", b"k/a"), (b"k/a", b"k/z")] {
+                writer.put(comes, "v".into(), 0).await.unwrap();
+                writer.delete(goes).await.unwrap();
+            }
+        }
+    });
+    for _ in 0..100 {
+        let before = store.revision();
+        let range = reader.range(b"k/", b"k0").await.unwrap();
+        assert!(
+            store.revision() > before + 1,
+            "there were changes meanwhile"
+        );
+        assert!(range.entries.len() > 5, "{:?}", range.entries);
+    }
+    changes.abort();
+}
+
+#[tokio::test(start_paused = true)]
 async fn pages_shrink_until_they_fit_into_a_message() {
     let (network, _) = Network::with_etcd();
     let mut config = network.config(&["etcd"]);

@@ -175,7 +175,10 @@ impl Scene {
         let cluster = bridge.cluster(binary).await;
         let endpoints = rotated(&cluster.endpoints(), 0);
         let dial = Some(bridge.dial("c"));
-        let consumer = Consumer::start(start("c", &endpoints, dial, |_| {}));
+        // A lease so long that no renewal can be what notices that something is wrong.
+        let hours = Duration::from_secs(2 * 3600);
+        let consumer = start("c", &endpoints, dial, |config| config.lease_ttl = hours);
+        let consumer = Consumer::start(consumer);
         let dial = Some(bridge.dial("e"));
         let (session, _) = start("e", &endpoints, dial, |config| config.lease_ttl = lease);
         watching(&session).await;
