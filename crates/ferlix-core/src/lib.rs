@@ -7,7 +7,7 @@
 //! - [`mod@service`]: what makes a trait a service, local or remote;
 //! - [`mod@filter`]: LDAP filters; [`property`]: values and property maps;
 //! - [`command`]: the trait of shell commands and what they print with;
-//! - [`file`]: what those share who look at files again and again.
+//! - [`mod@file`]: what those share who look at files again and again.
 //!
 //! Deliberately absent: anything that opens a socket, or a file by itself. No lock is held while user code runs.
 

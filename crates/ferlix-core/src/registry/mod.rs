@@ -3,7 +3,7 @@
 //! A bundle registers an object under one or more specifications with properties; others look it up by specification
 //! and filter, best ranked first, and listen to what comes, changes and goes. One index stands under one lock; what user
 //! code is to see is copied out first, so no listener, hook or service ever runs under it. The best service of each
-//! specification and the guards of services are had without that lock ([`best`], [`guard`]). Each event carries the
+//! specification and the guards of services are had without that lock (`best.rs`, `guard.rs`). Each event carries the
 //! registry's revision; the events of one service are delivered in order, by whoever drains its queue.
 //!
 //! A service has one object for all, one for each bundle that uses it, or one for each use ([`ServiceScope`]); uses are
