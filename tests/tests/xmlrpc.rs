@@ -378,6 +378,7 @@ async fn faults_are_told_apart(types: &dyn Types) {
             code,
             kind,
             message,
+            ..
         }) => (code, kind.unwrap_or_default(), message),
         other => panic!("no fault: {other:?}"),
     };

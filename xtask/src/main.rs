@@ -66,6 +66,9 @@ enum Task {
         /// Runs this seed only
         #[arg(long)]
         seed: Option<u64>,
+        /// How long each load test runs; without it, as long as is usual for it
+        #[arg(long)]
+        seconds: Option<u64>,
     },
     /// Checks that every test exists that a table in docs/ names; `test` checks that it ran, too
     Tables,
@@ -89,7 +92,12 @@ fn main() -> ExitCode {
         Task::Fuzz { target, seconds } => fuzz::run(&root, target.as_deref(), seconds),
         Task::Loom => loom::run(&root),
         Task::Setup => peers::set_up(&root).map(|peers| println!("{peers}")),
-        Task::Soak { names, seeds, seed } => soak::run(&root, &names, seeds, seed),
+        Task::Soak {
+            names,
+            seeds,
+            seed,
+            seconds,
+        } => soak::run(&root, &names, seeds, seed, seconds),
         Task::Tables => tables::run(&root),
         Task::Test { offline } => test::run(&root, offline),
         Task::Tidy => tidy::run(&root),

@@ -1,9 +1,9 @@
-//! `cargo xtask soak`: the long runs of tests that draw what happens from a seed.
+//! `cargo xtask soak`: the long runs of tests that draw what happens from a seed, and of load tests.
 //!
-//! Each is a test of the workspace that runs a few seeds by itself; here it runs thousands, in release mode, with the real
-//! peers where they are. In come names (none for all), a number of seeds or the one seed that failed; what the test prints
-//! (the faults by kind, the seed that it is at) goes to the terminal. A test that is to be run here reads [`SEEDS`] and
-//! [`SEED`] and stands in [`SOAKS`].
+//! Each is a test of the workspace that runs a few seeds, or for some seconds, by itself; here it runs thousands, or for
+//! minutes, in release mode, with the real peers where they are. In come names (none for all), a number of seeds, the one seed that
+//! failed, or seconds; what the test prints (the faults by kind, the seed that it is at) goes to the terminal. A test that is
+//! to be run here reads [`SEEDS`] and [`SEED`], or [`SECONDS`], and stands in [`SOAKS`].
 
 use std::path::Path;
 
@@ -15,6 +15,15 @@ const SEEDS: &str = "FERLIX_TEST_SEEDS";
 /// The only seed that it runs.
 const SEED: &str = "FERLIX_TEST_SEED";
 
+/// For how long a load test runs.
+const SECONDS: &str = "FERLIX_TEST_SECONDS";
+
+/// How long a run is unless told otherwise.
+enum Length {
+    Seeds(u64),
+    Seconds(u64),
+}
+
 /// One long run.
 struct Soak {
     name: &'static str,
@@ -23,19 +32,27 @@ struct Soak {
     target: &'static str,
     /// The full name of the test in it.
     test: &'static str,
-    /// How many seeds are run unless told otherwise.
-    seeds: u64,
+    length: Length,
 }
 
-const SOAKS: &[Soak] = &[Soak {
-    name: "session",
-    package: "ferlix-etcd",
-    target: "session",
-    test: "simulation::random_faults_leave_everybody_with_the_same",
-    seeds: 5000,
-}];
+const SOAKS: &[Soak] = &[
+    Soak {
+        name: "session",
+        package: "ferlix-etcd",
+        target: "session",
+        test: "simulation::random_faults_leave_everybody_with_the_same",
+        length: Length::Seeds(5000),
+    },
+    Soak {
+        name: "calls",
+        package: "ferlix-xmlrpc",
+        target: "soak",
+        test: "every_request_gets_one_answer_and_memory_does_not_grow",
+        length: Length::Seconds(600),
+    },
+];
 
-/// Runs the soaks named, or all, with so many seeds or with one.
+/// Runs the soaks named, or all, with so many seeds or with one, and load tests for so many seconds.
 ///
 /// # Errors
 /// A name that there is not, one seed for several soaks, a build that failed, or a seed that did; the others are run all
@@ -45,6 +62,7 @@ pub(crate) fn run(
     names: &[String],
     seeds: Option<u64>,
     seed: Option<u64>,
+    seconds: Option<u64>,
 ) -> Result<(), Error> {
     let chosen = choose(names)?;
     if seed.is_some() && chosen.len() != 1 {
@@ -62,15 +80,17 @@ pub(crate) fn run(
             .args(["--test", soak.target, "--"])
             .args(["--exact", soak.test, "--include-ignored", "--nocapture"])
             .envs(environment.clone());
-        match seed {
-            Some(seed) => test.env(SEED, seed.to_string()),
-            None => test.env(SEEDS, seeds.unwrap_or(soak.seeds).to_string()),
+        match (&soak.length, seed) {
+            (Length::Seconds(usual), _) => test.env(SECONDS, seconds.unwrap_or(*usual).to_string()),
+            (Length::Seeds(_), Some(seed)) => test.env(SEED, seed.to_string()),
+            (Length::Seeds(usual), None) => test.env(SEEDS, seeds.unwrap_or(*usual).to_string()),
         };
         if let Err(failure) = run_command(&mut test) {
-            println!(
-                "{} failed; run the seed it was at again with: cargo xtask soak {} --seed N",
-                soak.name, soak.name
-            );
+            let again = match soak.length {
+                Length::Seeds(_) => "; run the seed it was at again with --seed N",
+                Length::Seconds(_) => "",
+            };
+            println!("{} failed{again}", soak.name);
             outcome = Err(failure);
         }
     }

@@ -15,6 +15,8 @@
 #[allow(unused_extern_crates, reason = "only the output of macros uses it")]
 extern crate self as ferlix_core;
 
+mod blocking;
+mod carried;
 pub mod command;
 pub mod component;
 mod error;
@@ -37,6 +39,8 @@ pub mod __private {
     pub use async_trait::async_trait;
     pub use futures_util::future::BoxFuture;
 
+    pub use crate::blocking::{Blocking, wait};
+    pub use crate::carried::*;
     pub use crate::macro_support::*;
     pub use crate::property::take_member;
 }

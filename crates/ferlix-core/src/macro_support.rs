@@ -57,7 +57,8 @@ pub fn returned<R: FromValue, E: RemoteError>(
     method: &str,
     answer: Result<Value, CallError>,
 ) -> Result<R, E> {
-    R::from_value(answer?).map_err(|source| wrong_value(method, "result", source).into())
+    R::from_value(answer.map_err(E::from_call_error)?)
+        .map_err(|source| wrong_value(method, "result", source).into())
 }
 
 /// The arguments that a dispatcher received, as they are taken.
@@ -194,5 +195,6 @@ pub fn fault<E: RemoteError>(error: &E) -> CallError {
         code: 1,
         kind: Some(error.kind()),
         message: error.to_string(),
+        data: None,
     }
 }

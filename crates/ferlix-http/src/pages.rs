@@ -55,6 +55,13 @@ pub(crate) fn stopping() -> Response<Body> {
     )
 }
 
+pub(crate) fn given_up() -> Response<Body> {
+    page(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "The client closed its side, and the answer was not there soon after.",
+    )
+}
+
 /// The page for an error of a handler: the number is found in the log.
 pub(crate) fn failed(error_id: &str) -> Response<Body> {
     page(

@@ -174,7 +174,8 @@ pub fn structure(item: TokenStream) -> TokenStream {
 /// Makes a service's own error type one that its remote methods can return.
 ///
 /// It needs `Display` and `From<CallError>`. Peers see the message, and as its kind the name of the variant (of the type,
-/// for a struct); a variant that holds nothing but a `CallError` goes out as that error.
+/// for a struct); a variant that holds nothing but a `CallError` goes out as that error. A Ferlix caller gets the very error,
+/// with what it holds, when all of that can cross the wire (types that a `Value` can hold).
 ///
 /// ```
 /// use ferlix_core::RemoteError;

@@ -2,6 +2,7 @@
 //! [`CallError`](ferlix_core::service::CallError), of which an `Error` may be the source.
 
 use ferlix_http::FileError;
+use std::borrow::Cow;
 use std::error::Error as StdError;
 
 use crate::codec::CodecError;
@@ -41,7 +42,7 @@ pub enum Error {
     #[error("property {name} is {value}: {reason}")]
     Property {
         /// The property.
-        name: &'static str,
+        name: Cow<'static, str>,
         /// Its value, as text.
         value: String,
         /// What is expected.

@@ -31,6 +31,17 @@ ferlix_core::bundle! {
     /// | `ecf.xmlrpc.server.hostname` | see below | the host that peers are told; an exported service may have its own |
     /// | `ecf.xmlrpc.server.port` | the HTTP service's | the port that peers are told; an exported service may have its own |
     /// | `ecf.xmlrpc.server.rules` | none | who may call what, see [`Rules`](provider::Rules); an exported service may have its own beside them in `service.exported.rules` |
+    /// | `ecf.xmlrpc.server.max_calls` | 1,024 | how many calls may run at once; more are answered 503 |
+    /// | `ecf.xmlrpc.server.max_buffered` | 256 MiB | bytes of calls that arrive in pieces, all together; more are answered 503 |
+    /// | `ecf.xmlrpc.server.gzip_from` | 16,384 | answers of so many bytes are compressed for callers that take gzip; 0 for never |
+    /// | `ecf.xmlrpc.server.typed_faults` | `ferlix` | who gets a service's error itself: `never`, `ferlix` (callers), `always` |
+    /// | `ecf.xmlrpc.server.introspection` | false | whether `system.listMethods`, `.methodHelp` and `.methodSignature` are answered |
+    /// | `ecf.xmlrpc.server.multicall` | false | whether `system.multicall` is answered |
+    /// | `ecf.xmlrpc.client.gzip` | false | whether answers may come compressed |
+    /// | `….server.max_bytes`, `….client.max_bytes` | 8 MiB | how long a call or an answer may be, unpacked |
+    /// | `….max_depth` | 64 | how deep values may nest (at most 255) |
+    /// | `….max_elements` | 500,000 | how many XML elements there may be |
+    /// | `….max_text` | 8 MiB | how long one text may be |
     /// | `ecf.xmlrpc.client.timeout` | 30 | seconds that a call may take when its endpoint has no `osgi.basic.timeout` |
     /// | `ecf.xmlrpc.client.tls.ca_file` | none | PEM file of the authorities that are trusted for `https` endpoints |
     /// | `ecf.xmlrpc.client.tls.cert_file`, `….key_file` | none | PEM files of the certificate that is shown to servers that ask |

@@ -238,6 +238,7 @@ async fn a_fault_is_the_services_own() {
     let fault = ferlix_xmlrpc::codec::write_fault(&ferlix_xmlrpc::codec::Fault {
         code: 1,
         text: "<class 'ValueError'>:asked to fail".to_owned(),
+        data: None,
     });
     let peer = Peer::saying(answer("HTTP/1.0 200 OK", &fault)).await;
     match greet(&peer.caller()).await.unwrap_err() {
@@ -245,6 +246,7 @@ async fn a_fault_is_the_services_own() {
             code: 1,
             kind: Some(kind),
             message,
+            ..
         } => assert_eq!((&*kind, &*message), ("ValueError", "asked to fail")),
         other => panic!("{other:?}"),
     }

@@ -124,6 +124,7 @@ fn answers_of_ipopo_are_read() {
             code: 1,
             kind: Some(read_kind),
             message: read_message,
+            ..
         } = CallError::from(fault)
         else {
             panic!("{name} is another error");
@@ -229,7 +230,8 @@ fn documents_are_read_in_every_dress() {
         response(without_code.as_bytes()).unwrap(),
         Response::Fault(Fault {
             code: 0,
-            text: "x".to_owned()
+            text: "x".to_owned(),
+            data: None,
         })
     );
 }
@@ -436,6 +438,7 @@ fn a_fault_is_read_as_it_was_written() {
     let fault = Fault {
         code: -5,
         text: "Kind:a<b>\r\n".to_owned(),
+        data: Some(Value::List(vec![Value::Long(1), Value::Null])),
     };
     assert_eq!(
         response(&write_fault(&fault)).unwrap(),
@@ -625,7 +628,7 @@ proptest! {
 
     #[test]
     fn any_fault_can_be_written_and_read(code in any::<i32>(), text in any::<String>()) {
-        let document = write_fault(&Fault { code, text: text.clone() });
+        let document = write_fault(&Fault { code, text: text.clone(), data: None });
         assert_well_formed(&document);
         let Response::Fault(fault) = response(&document).unwrap() else {
             panic!("no fault");

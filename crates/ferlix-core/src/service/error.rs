@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 use std::time::Duration;
 
-use crate::property::ValueError;
+use crate::property::{Value, ValueError};
 
 /// Why a call of a service in another process failed.
 ///
@@ -21,6 +21,8 @@ pub enum CallError {
         kind: Option<String>,
         /// What the service said.
         message: String,
+        /// The service's error itself, where a Ferlix peer sent it; [`RemoteError::from_call_error`] makes it of this.
+        data: Option<Value>,
     },
     /// The endpoint has been withdrawn: the proxy is of no more use.
     #[error("the service {service} is gone: its endpoint was withdrawn")]
@@ -97,6 +99,12 @@ pub enum CallError {
         /// What does not fit.
         source: ValueError,
     },
+    /// A blocking call was made where a task is being polled: it would stop all others of that thread. Await the method, or
+    /// make the call in `spawn_blocking` or on a thread of your own.
+    #[error(
+        "a blocking call inside of a task would stop the others of its thread: await the method, or use spawn_blocking"
+    )]
+    WouldBlock,
 }
 
 impl CallError {
@@ -107,13 +115,15 @@ impl CallError {
             code: 1,
             kind: None,
             message: message.into(),
+            data: None,
         }
     }
 }
 
 /// The error type of a remote method: [`CallError`] itself, or a service's own error that can hold one.
 ///
-/// A service's own error reaches the caller as a fault of its kind and text.
+/// A service's own error reaches any caller as a fault of its kind and text. A Ferlix caller gets the very error, when all that
+/// it holds can cross the wire; else what `From<CallError>` makes of the fault.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the error of a remote method",
     note = "return Result<_, CallError>, or put #[derive(RemoteError)] on your own error"
@@ -131,7 +141,13 @@ pub trait RemoteError: From<CallError> + std::fmt::Display + Send + 'static {
             code: 1,
             kind: Some(self.kind()),
             message: self.to_string(),
+            data: None,
         }
+    }
+
+    /// What the caller gets: the service's error when the fault carries it, else one made from the `CallError`.
+    fn from_call_error(error: CallError) -> Self {
+        Self::from(error)
     }
 }
 

@@ -68,6 +68,10 @@ pub(crate) struct Connection {
     verdict: AtomicU8,
     /// The client does not take what we write.
     blocked: AtomicBool,
+    /// The client closed its side while it was owed an answer.
+    closed_by_client: AtomicBool,
+    /// The handler of the request is to be dropped: nobody seems to wait for it.
+    given_up: AtomicBool,
     body_waker: AtomicWaker,
 }
 
@@ -79,6 +83,7 @@ pub(super) struct Look {
     pub(super) moves: u32,
     pub(super) body_awaited: bool,
     pub(super) blocked: bool,
+    pub(super) closed_by_client: bool,
 }
 
 // Everything is read and written by the connection's task, except by a handler that moved a body to another task; the
@@ -102,6 +107,8 @@ impl Connection {
             body: AtomicU8::new(BodyState::Done as u8),
             verdict: AtomicU8::new(Verdict::None as u8),
             blocked: AtomicBool::new(false),
+            closed_by_client: AtomicBool::new(false),
+            given_up: AtomicBool::new(false),
             body_waker: AtomicWaker::new(),
         }
     }
@@ -140,6 +147,7 @@ impl Connection {
             moves: self.moves.load(Ordering::Relaxed),
             body_awaited: self.body.load(Ordering::Relaxed) == BodyState::Awaited as u8,
             blocked: self.blocked.load(Ordering::Relaxed),
+            closed_by_client: self.closed_by_client.load(Ordering::Relaxed),
         }
     }
 
@@ -159,6 +167,25 @@ impl Connection {
 
     pub(super) fn write_blocked(&self, blocked: bool) {
         self.blocked.store(blocked, Ordering::Relaxed);
+    }
+
+    /// The client closed its side. `true` when it is owed an answer that nothing it could send would change.
+    pub(super) fn end_of_stream(&self) -> bool {
+        let owed = self.phase() == Phase::Busy
+            && self.body.load(Ordering::Relaxed) == BodyState::Done as u8;
+        if owed {
+            self.closed_by_client.store(true, Ordering::Relaxed);
+        }
+        owed
+    }
+
+    /// Lets the request that is being handled be answered without its handler.
+    pub(super) fn give_up(&self) {
+        self.given_up.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_given_up(&self) -> bool {
+        self.given_up.load(Ordering::Relaxed)
     }
 
     /// Bytes received over all.

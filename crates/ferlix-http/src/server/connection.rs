@@ -191,6 +191,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin + 'static> Driver<T> {
                 self.connection.body_timed_out();
                 ControlFlow::Continue(())
             }
+            Overdue::Answer => {
+                self.connection.give_up();
+                ControlFlow::Continue(())
+            }
             Overdue::Head => ControlFlow::Break(End::HeadTimedOut),
             Overdue::Request => ControlFlow::Break(End::Cut("no request came")),
             Overdue::Write => ControlFlow::Break(End::Cut("the client does not read")),
@@ -335,6 +339,36 @@ mod tests {
         assert!(answer.ends_with("patience"), "{answer}");
         assert_eq!(seconds, 600);
         task.await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_handler_is_given_up_when_its_client_has_closed_its_side_for_long() {
+        let (mut client, task, _shared) = connection();
+        let begun = Instant::now();
+        client
+            .write_all(b"GET /waits HTTP/1.1\r\nhost: x\r\n\r\n")
+            .await
+            .unwrap();
+        client.shutdown().await.unwrap();
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+        assert_eq!(begun.elapsed().as_secs(), 2);
+        task.await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_is_gone_ends_its_handler() {
+        let (mut client, task, _shared) = connection();
+        let begun = Instant::now();
+        client
+            .write_all(b"GET /waits HTTP/1.1\r\nhost: x\r\n\r\n")
+            .await
+            .unwrap();
+        tokio::task::yield_now().await;
+        drop(client);
+        task.await.unwrap();
+        assert_eq!(begun.elapsed().as_secs(), 2);
     }
 
     #[tokio::test(start_paused = true)]

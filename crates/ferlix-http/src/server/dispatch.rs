@@ -253,6 +253,7 @@ impl Future for Answer {
                 Poll::Pending if shared.stages.now() >= Stage::Refusing => {
                     break pages::stopping();
                 }
+                Poll::Pending if connection.is_given_up() => break pages::given_up(),
                 Poll::Pending => return Poll::Pending,
             }
         };

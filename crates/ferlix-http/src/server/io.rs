@@ -19,6 +19,8 @@ pub(super) struct Io<T> {
     connection: Arc<Connection>,
     write_closed: bool,
     thrown_away: usize,
+    /// The client's end was read and kept back.
+    end_kept: bool,
 }
 
 impl<T> Io<T> {
@@ -28,10 +30,15 @@ impl<T> Io<T> {
             connection,
             write_closed: false,
             thrown_away: 0,
+            end_kept: false,
         }
     }
 
-    fn wrote(&self, result: &Poll<io::Result<usize>>) {
+    fn wrote(&self, result: &Poll<io::Result<usize>>, cx: &Context<'_>) {
+        if self.end_kept {
+            // The answer is on its way: the connection is looked at again, and its end then read.
+            cx.waker().wake_by_ref();
+        }
         match result {
             Poll::Ready(Ok(1..)) => self.connection.wrote(),
             Poll::Ready(_) => {}
@@ -51,6 +58,11 @@ impl<T: AsyncRead + Unpin> AsyncRead for Io<T> {
         let bytes = buffer.filled().len() - before;
         if bytes > 0 {
             self.connection.read(bytes);
+        } else if buffer.remaining() > 0 && self.connection.end_of_stream() {
+            // The HTTP library would drop the handler at once. A client that has only closed its sending side is answered,
+            // if that does not take long: the watchdog sees to it. The end is read again behind the answer.
+            self.end_kept = true;
+            return Poll::Pending;
         }
         Poll::Ready(Ok(()))
     }
@@ -63,7 +75,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Io<T> {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let result = Pin::new(&mut self.stream).poll_write(cx, bytes);
-        self.wrote(&result);
+        self.wrote(&result, cx);
         result
     }
 
@@ -73,7 +85,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Io<T> {
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let result = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
-        self.wrote(&result);
+        self.wrote(&result, cx);
         result
     }
 

@@ -62,9 +62,8 @@ struct Shared {
 impl Shared {
     fn new(options: &ServerOptions) -> Result<Self, HttpError> {
         let mut http = hyper::server::conn::http1::Builder::new();
-        // A client that closes its sending side after the request gets its answer. The time limits are the watchdog's.
-        http.half_close(true)
-            .header_read_timeout(None)
+        // The time limits are the watchdog's, also that of a client that closes its sending side after the request (see `io`).
+        http.header_read_timeout(None)
             .max_header_size(options.max_header_size);
         let routes = Routes::new(options.case_sensitive_paths, options.max_body_size);
         let may_show_certificates = options

@@ -11,6 +11,9 @@ use super::activity::{Connection, Look, Phase};
 
 /// The fewest bytes per second over all that a client has to send of a body.
 const SLOWEST_BODY: u64 = 500;
+/// How long a handler may work on for a client that closed its side. Most that do are gone, and only what is written to them
+/// would show it; some have only no more to send.
+const HALF_CLOSED: Duration = Duration::from_secs(2);
 /// How long what a client still sends is thrown away before the connection is cut.
 const LINGER: Duration = Duration::from_secs(2);
 
@@ -36,6 +39,8 @@ pub(super) enum Overdue {
     Write,
     /// The client goes on sending after it was answered.
     Linger,
+    /// The client closed its side, and the handler goes on.
+    Answer,
 }
 
 /// Looks after one connection.
@@ -49,6 +54,8 @@ pub(super) struct Watchdog {
     phase_began: Instant,
     /// When a handler first waited for the body, and how much had been received then.
     body_began: Option<(Instant, u64)>,
+    /// When the client was seen to have closed its side.
+    closed: Option<Instant>,
 }
 
 impl Watchdog {
@@ -60,6 +67,7 @@ impl Watchdog {
             changed: now,
             phase_began: now,
             body_began: None,
+            closed: None,
         }
     }
 
@@ -74,6 +82,9 @@ impl Watchdog {
             }
             if look.body_awaited && self.body_began.is_none() {
                 self.body_began = Some((self.changed, connection.received()));
+            }
+            if look.closed_by_client && self.closed.is_none() {
+                self.closed = Some(self.changed);
             }
             self.last = look;
         }
@@ -91,7 +102,10 @@ impl Watchdog {
                 });
                 Some((pause_ends.min(body_ends), Overdue::Body))
             }
-            Phase::Busy => None,
+            Phase::Busy if connection.is_given_up() => None,
+            Phase::Busy => self
+                .closed
+                .map(|closed| (closed + HALF_CLOSED, Overdue::Answer)),
         }
     }
 }

@@ -51,6 +51,7 @@ impl Rename {
 /// One method.
 pub(super) struct Method {
     pub(super) cfgs: Vec<Attribute>,
+    pub(super) docs: Vec<Attribute>,
     pub(super) ident: Ident,
     /// The name on the wire.
     pub(super) wire: String,
@@ -108,6 +109,8 @@ impl Method {
     ) -> Option<Self> {
         let options = Options::read(function, errors);
         let cfgs = cfgs(&function.attrs);
+        let is_doc = |attribute: &&Attribute| attribute.path().is_ident("doc");
+        let docs = function.attrs.iter().filter(is_doc).cloned().collect();
         let signature = &function.sig;
         let ident = signature.ident.clone();
         if signature.asyncness.is_none() {
@@ -133,6 +136,7 @@ impl Method {
             idempotent: options.idempotent,
             signature: plain_signature(signature, &parameters),
             cfgs,
+            docs,
             ident,
             parameters,
             result,

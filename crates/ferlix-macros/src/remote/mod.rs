@@ -1,8 +1,10 @@
 //! `#[remote_service]`: a trait becomes a service interface that can be served to and called from other processes.
 //!
 //! Besides the trait it makes the description of the interface, the proxy (the trait on a `Caller`) and the dispatcher
-//! (a `Dispatch` on the trait). Both lie inside functions, so that no name of theirs is seen.
+//! (a `Dispatch` on the trait), which lie inside functions, so that no name of theirs is seen, and the blocking form, which
+//! is seen.
 
+mod blocking;
 mod dispatcher;
 mod method;
 mod proxy;
@@ -61,6 +63,7 @@ fn service(
     let descriptions = methods.iter().map(|method| method.description(core));
     let proxy = proxy::expand(core, ident, methods);
     let dispatcher = dispatcher::expand(core, ident, methods);
+    let blocking = blocking::expand(core, item, methods);
     quote_spanned! {Span::mixed_site()=>
         #[automatically_derived]
         impl #core::service::Service for dyn #ident {
@@ -88,6 +91,8 @@ fn service(
 
         #[automatically_derived]
         impl #core::service::RemoteService for dyn #ident {}
+
+        #blocking
     }
 }
 

@@ -2,19 +2,25 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::future::Future;
 use std::hash::{BuildHasher, Hasher, RandomState};
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use ferlix_core::property::Value;
 use ferlix_core::service::{CallContext, CallError, Caller};
 use futures_util::future::BoxFuture;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, LOCATION, USER_AGENT};
+use http::header::{
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, LOCATION, USER_AGENT,
+};
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::body::{Body as _, Incoming};
+use tokio::task::{JoinError, JoinHandle};
 use tokio::time::{sleep, timeout};
 use tracing::Instrument as _;
 use tracing::field::Empty;
@@ -23,7 +29,7 @@ use super::credentials::Authorization;
 use super::transport::Transport;
 use crate::codec::{self, Response as Answer};
 use crate::error::Error;
-use crate::provider::{TRACE_PARENT, TRACE_STATE};
+use crate::provider::{Encoding, Packed, TRACE_PARENT, TRACE_STATE, unpack};
 use crate::statistics::{Counters, Direction, Outcome, Running};
 use crate::timeout::{DEFAULT_TIMEOUT, TIMEOUT_HEADER};
 
@@ -124,16 +130,60 @@ impl Caller for XmlRpcCaller {
         let method = method.to_owned();
         // That of the call which the service is answering that makes this one.
         let context = CallContext::current();
-        Box::pin(async move { remote.call(&method, &arguments, context.as_ref()).await })
+        let call = {
+            let remote = Arc::clone(&remote);
+            async move { remote.call(&method, &arguments, context.as_ref()).await }
+        };
+        remote.on_a_runtime(call)
     }
 
     fn probe(&self) -> BoxFuture<'static, Result<(), CallError>> {
         let remote = Arc::clone(&self.remote);
-        Box::pin(async move { remote.probe().await })
+        let probe = {
+            let remote = Arc::clone(&remote);
+            async move { remote.probe().await }
+        };
+        remote.on_a_runtime(probe)
+    }
+}
+
+/// A task that ends with the future that waits for it.
+struct AbortOnDrop<T>(JoinHandle<T>);
+
+impl<T> Future for AbortOnDrop<T> {
+    type Output = Result<T, JoinError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.0).poll(cx)
+    }
+}
+
+impl<T> Drop for AbortOnDrop<T> {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 
 impl Remote {
+    /// Lets work be done where it is polled, or, when that is on no runtime, on the transport's.
+    fn on_a_runtime<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, CallError>> + Send + 'static,
+    ) -> BoxFuture<'static, Result<T, CallError>> {
+        let Some(runtime) = self.transport.elsewhere() else {
+            return Box::pin(work);
+        };
+        let (runtime, peer) = (runtime.clone(), self.peer.clone());
+        Box::pin(async move {
+            let task = AbortOnDrop(runtime.spawn(work));
+            task.await.unwrap_or_else(|error| {
+                // The runtime ended, and the call with it.
+                let source = Box::new(error);
+                Err(CallError::Lost { peer, source })
+            })
+        })
+    }
+
     /// Makes a call that is counted and has a span.
     async fn call(
         &self,
@@ -252,10 +302,23 @@ impl Remote {
                 }
             }
         };
-        self.check_head(&response, document.len())?;
-        let body = self.body(response).await?;
+        let encoding = self.check_head(&response, document.len())?;
+        let mut body = self.body(response).await?;
         running.received(body.len());
-        let answer = codec::read_response(&body, self.transport.limits())
+        let limits = self.transport.limits();
+        if encoding == Encoding::Gzip {
+            body = match unpack(&body, limits.bytes) {
+                Ok(document) => document.into(),
+                Err(Packed::TooLarge) => {
+                    let reason = format!("the answer is longer than {} bytes", limits.bytes);
+                    return Err(self.protocol(reason, None));
+                }
+                Err(Packed::Broken) => {
+                    return Err(self.protocol("the answer is no gzip".to_owned(), None));
+                }
+            };
+        }
+        let answer = codec::read_response(&body, limits)
             .map_err(|error| self.protocol(error.to_string(), Some(error.into())))?;
         match answer {
             Answer::Value(value) => Ok(value),
@@ -310,6 +373,9 @@ impl Remote {
         headers.insert(CONTENT_TYPE, TEXT_XML);
         headers.insert(ACCEPT, TEXT_XML);
         headers.insert(USER_AGENT, AGENT);
+        if self.transport.takes_gzip() {
+            headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
+        }
         let milliseconds = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
         headers.insert(TIMEOUT_HEADER, milliseconds.max(1).into());
         if let Some(authorization) = &self.authorization {
@@ -331,16 +397,18 @@ impl Remote {
     }
 
     /// Everything but a plain 200 is an error that says what the peer meant.
-    fn check_head(&self, response: &Response<Incoming>, sent: usize) -> Result<(), CallError> {
+    fn check_head(
+        &self,
+        response: &Response<Incoming>,
+        sent: usize,
+    ) -> Result<Encoding, CallError> {
         let status = response.status();
         let refused = match status {
             StatusCode::OK => {
-                return match header(response.headers(), &CONTENT_ENCODING) {
-                    None | Some("identity") => Ok(()),
-                    Some(other) => {
-                        let reason = format!("the content encoding {other:?} was not asked for");
-                        Err(self.protocol(reason, None))
-                    }
+                return match Encoding::of(response.headers()) {
+                    Encoding::Gzip if !self.transport.takes_gzip() => Err(self.unasked(response)),
+                    Encoding::Other => Err(self.unasked(response)),
+                    encoding => Ok(encoding),
                 };
             }
             StatusCode::NOT_FOUND => "nothing is served at this address (any more)".to_owned(),
@@ -366,6 +434,14 @@ impl Remote {
             peer: self.peer.clone(),
             reason: format!("{status}: {refused}"),
         })
+    }
+
+    fn unasked(&self, response: &Response<Incoming>) -> CallError {
+        let encoding = header(response.headers(), &CONTENT_ENCODING).unwrap_or("of that kind");
+        self.protocol(
+            format!("the content encoding {encoding:?} was not asked for"),
+            None,
+        )
     }
 
     async fn body(&self, response: Response<Incoming>) -> Result<Bytes, CallError> {

@@ -59,7 +59,7 @@ impl Authorization {
             && (name.contains(':') || name.contains(char::is_control))
         {
             return Err(Error::Property {
-                name: "ecf.xmlrpc.client.auth.user",
+                name: "ecf.xmlrpc.client.auth.user".into(),
                 value: name.clone(),
                 reason: "expected a name without colons and control characters".to_owned(),
             });
@@ -80,7 +80,7 @@ impl Authorization {
             }
             Secret::Environment(variable) => {
                 let wrong = |reason: &str| Error::Property {
-                    name: "ecf.xmlrpc.client.auth.…_env",
+                    name: "ecf.xmlrpc.client.auth.…_env".into(),
                     value: variable.clone(),
                     reason: format!("the variable {reason}"),
                 };

@@ -6,7 +6,7 @@
 //! closes its connection. A request is sent again only when it provably did not reach the service: the connection
 //! could not be made, or an idle one closed before anything was written.
 //!
-//! Deliberately absent: redirects (refused), cookies, proxies, compression, and any fail-over between endpoints.
+//! Deliberately absent: redirects (refused), cookies, proxies, compression of calls, and any fail-over between endpoints.
 
 mod caller;
 mod connector;

@@ -20,6 +20,8 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::TlsConnector;
 
+use tokio::runtime::Handle;
+
 use super::connector::Connector;
 use super::credentials::{Authorization, Credentials};
 use crate::codec::Limits;
@@ -36,6 +38,8 @@ pub struct TransportOptions {
     /// How long a connection is kept without a call (default 15 s: less than servers keep theirs, so that a call seldom meets
     /// one that is being closed).
     pub idle_timeout: Duration,
+    /// Whether answers may come compressed by gzip (default false: it costs more than it saves on a fast network).
+    pub gzip: bool,
     /// The certificates for `https`; without them only `http` is called (the default).
     pub tls: Option<TlsFiles>,
     /// What calls say of us (default: nothing).
@@ -50,6 +54,7 @@ impl Default for TransportOptions {
             limits: Limits::default(),
             connect_timeout: Duration::from_secs(5),
             idle_timeout: Duration::from_secs(15),
+            gzip: false,
             tls: None,
             credentials: None,
             statistics: Arc::default(),
@@ -71,13 +76,16 @@ pub struct TlsFiles {
 pub struct Transport {
     client: legacy::Client<Connector, Full<Bytes>>,
     secure: bool,
+    gzip: bool,
     limits: Arc<Limits>,
     authorization: Option<Arc<Authorization>>,
     statistics: Arc<Statistics>,
+    runtime: Option<Handle>,
 }
 
 impl Transport {
-    /// Makes an empty pool. Connections are made by calls, on the runtime of the call.
+    /// Makes an empty pool. Connections are made by calls, on the runtime of the call; for calls that are made outside of any,
+    /// on the one that this is called on.
     ///
     /// # Errors
     /// [`Error::File`] when a certificate, a key or a secret cannot be used.
@@ -97,10 +105,23 @@ impl Transport {
         Ok(Self {
             client,
             secure,
+            gzip: options.gzip,
             limits: Arc::new(options.limits.clone()),
             authorization: authorization.transpose()?.map(Arc::new),
             statistics: Arc::clone(&options.statistics),
+            runtime: Handle::try_current().ok(),
         })
+    }
+
+    /// The runtime to go to when the thread that calls is on none.
+    pub(super) fn elsewhere(&self) -> Option<&Handle> {
+        self.runtime
+            .as_ref()
+            .filter(|_| Handle::try_current().is_err())
+    }
+
+    pub(super) fn takes_gzip(&self) -> bool {
+        self.gzip
     }
 
     pub(super) fn limits(&self) -> &Limits {

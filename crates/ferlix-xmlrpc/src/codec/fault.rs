@@ -12,13 +12,18 @@ const NO_KIND: &str = "Fault";
 /// The kind of faults about services and methods: the class that iPOPO raises for them.
 const REMOTE_SERVICE_ERROR: &str = "RemoteServiceError";
 
+/// The member of a fault's struct that holds the service's error itself.
+pub(super) const DATA: &str = "ferlixError";
+
 /// A fault as it stands on the wire.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Fault {
     /// `faultCode`: 1 from iPOPO and Ferlix, 0 from Java.
     pub code: i32,
     /// `faultString`.
     pub text: String,
+    /// `ferlixError`, of Ferlix peers only: the service's error itself.
+    pub data: Option<Value>,
 }
 
 impl Fault {
@@ -28,6 +33,7 @@ impl Fault {
         Self {
             code: 1,
             text: format!("{kind}:{message}"),
+            data: None,
         }
     }
 
@@ -46,12 +52,14 @@ impl Fault {
             Some(code) => i32::try_from(code.as_i64()?).ok()?,
             None => 0,
         };
+        let data = members.remove(DATA);
         match members.remove("faultString")? {
-            Value::String(text) => Some(Self { code, text }),
+            Value::String(text) => Some(Self { code, text, data }),
             // Apache XML-RPC sends nil for an exception without a message.
             Value::Null => Some(Self {
                 code,
                 text: String::new(),
+                data,
             }),
             _ => None,
         }
@@ -65,37 +73,45 @@ impl From<Fault> for CallError {
             code: fault.code,
             kind: kind.filter(|&kind| kind != NO_KIND).map(str::to_owned),
             message: message.to_owned(),
+            data: fault.data,
         }
     }
 }
 
-/// What a peer is told of a failed call: a service's own fault as it is, the rest by its kind and text.
-impl From<&CallError> for Fault {
-    fn from(error: &CallError) -> Self {
+/// What a peer is told of a failed call: a service's own fault as it is, what is wrong with the call by its kind and text. Of a
+/// call that the service itself made of a third party only the kind is told: who that is, and where, is not the peer's
+/// business.
+impl From<CallError> for Fault {
+    fn from(error: CallError) -> Self {
         let kind = match error {
             CallError::Fault {
                 code,
                 kind,
                 message,
+                data,
             } => {
                 let kind = kind.as_deref().unwrap_or(NO_KIND);
                 return Self {
-                    code: *code,
+                    code,
                     text: format!("{kind}:{message}"),
+                    data,
                 };
             }
+            CallError::InvalidArguments { .. } => {
+                return Self::new("InvalidArguments", &error.to_string());
+            }
+            CallError::Value { .. } => return Self::new("ValueError", &error.to_string()),
+            CallError::UnknownMethod { .. } => return Self::remote_service(&error.to_string()),
             CallError::Gone { .. } => "Gone",
-            CallError::InvalidArguments { .. } => "InvalidArguments",
             CallError::Protocol { .. } => "ProtocolError",
             CallError::Refused { .. } => "Refused",
             CallError::Timeout { .. } => "TimeoutError",
             CallError::Lost { .. } => "Lost",
             CallError::Unreachable { .. } => "Unreachable",
-            CallError::Value { .. } => "ValueError",
-            CallError::UnknownMethod { .. } => REMOTE_SERVICE_ERROR,
             _ => "CallError",
         };
-        Self::new(kind, &error.to_string())
+        tracing::warn!("an exported service cannot do without another: {error}");
+        Self::new(kind, "the service could not call another that it needs")
     }
 }
 
@@ -136,11 +152,13 @@ mod tests {
         match CallError::from(Fault {
             code: 1,
             text: text.to_owned(),
+            data: None,
         }) {
             CallError::Fault {
                 code: 1,
                 kind,
                 message,
+                ..
             } => (kind, message),
             other => panic!("{other:?}"),
         }
@@ -193,9 +211,11 @@ mod tests {
                 code,
                 kind: kind.map(str::to_owned),
                 message: message.to_owned(),
+                data: Some(Value::Int(code)),
             };
-            let received = CallError::from(Fault::from(&sent));
-            assert_eq!(format!("{received:?}"), format!("{sent:?}"));
+            let expected = format!("{sent:?}");
+            let received = CallError::from(Fault::from(sent));
+            assert_eq!(format!("{received:?}"), expected);
         }
     }
 
@@ -205,8 +225,16 @@ mod tests {
             method: "nosuch".to_owned(),
         };
         assert_eq!(
-            Fault::from(&unknown).text,
+            Fault::from(unknown).text,
             "RemoteServiceError:Unknown method nosuch"
+        );
+        let third = CallError::Timeout {
+            peer: "http://10.0.0.1/secret".to_owned(),
+            after: std::time::Duration::from_secs(1),
+        };
+        assert_eq!(
+            Fault::from(third).text,
+            "TimeoutError:the service could not call another that it needs"
         );
     }
 }

@@ -14,6 +14,9 @@ use super::error::shortened;
 use super::token::{Tag, Token};
 use super::{CodecError, Limit, Limits, attributes};
 
+/// The declaration as Python, and Ferlix, write it: seen at a glance.
+const COMMON_DECLARATION: &str = "xml version='1.0'?>";
+
 /// Reads tokens, and counts what the limits bound.
 pub(super) struct Tokens<'a> {
     /// The document.
@@ -128,7 +131,8 @@ impl<'a> Tokens<'a> {
         let begin = self.at + 1;
         let end = bytes[begin..]
             .iter()
-            .position(|&byte| byte == b'>' || byte == b'/' || is_space(byte))
+            // No character below a blank got here but white space.
+            .position(|&byte| byte == b'>' || byte == b'/' || byte <= b' ')
             .map(|length| begin + length)
             .ok_or_else(|| self.unclosed("a tag"))?;
         let name = &self.text[begin..end];
@@ -217,6 +221,10 @@ impl<'a> Tokens<'a> {
     /// The XML declaration, if it stands at the start; nothing else may begin with `<?`.
     fn declaration(&mut self) -> Result<(), CodecError> {
         let inner = &self.text[self.at + 2..];
+        if self.at == self.start && inner.starts_with(COMMON_DECLARATION) {
+            self.next = self.at + "<?".len() + COMMON_DECLARATION.len();
+            return Ok(());
+        }
         let is_declaration = inner.strip_prefix("xml").is_some_and(|rest| {
             rest.bytes()
                 .next()

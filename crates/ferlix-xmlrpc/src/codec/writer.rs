@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use ferlix_core::property::{DateTime, Value};
 
 use super::characters::{escape, is_allowed};
+use super::fault::DATA;
 use super::{CodecError, Fault, Limits, scalar};
 
 const PROLOG: &str = "<?xml version='1.0'?>\n";
@@ -47,7 +48,8 @@ pub fn write_response(result: &Value) -> Result<Vec<u8>, CodecError> {
     Ok(writer.finish())
 }
 
-/// Writes a fault. It can always be written: a character that XML cannot hold becomes U+FFFD.
+/// Writes a fault. It can always be written: a character that XML cannot hold becomes U+FFFD, and an error's data that cannot
+/// be written is left out.
 #[must_use]
 pub fn write_fault(fault: &Fault) -> Vec<u8> {
     let mut writer = Writer::new("<methodResponse");
@@ -59,7 +61,21 @@ pub fn write_fault(fault: &Fault) -> Vec<u8> {
         .replace(|character| !is_allowed(character), "\u{FFFD}");
     let escaped = escape(&text, &mut writer.out);
     debug_assert_eq!(escaped, Ok(()), "what XML cannot hold was replaced");
-    writer.raw("</string></value></member></struct></value></fault></methodResponse>");
+    writer.raw("</string></value></member>");
+    if let Some(data) = &fault.data {
+        let before = writer.out.len();
+        writer.raw("<member><name>");
+        writer.raw(DATA);
+        writer.raw("</name>");
+        match writer.value(data, 2) {
+            Ok(()) => writer.raw("</member>"),
+            Err(error) => {
+                tracing::debug!("an error goes out without what it holds: {error}");
+                writer.out.truncate(before);
+            }
+        }
+    }
+    writer.raw("</struct></value></fault></methodResponse>");
     writer.finish()
 }
 
@@ -334,8 +350,11 @@ mod tests {
         let fault = Fault {
             code: 1,
             text: "a\0<b>\u{FFFF}".to_owned(),
+            data: Some(Value::List(vec![Value::from("x"), Value::from("\u{1}")])),
         };
         let text = String::from_utf8(write_fault(&fault)).unwrap();
-        assert!(text.contains("<string>a\u{FFFD}&lt;b&gt;\u{FFFD}</string>"));
+        assert!(
+            text.contains("<string>a\u{FFFD}&lt;b&gt;\u{FFFD}</string></value></member></struct>")
+        );
     }
 }

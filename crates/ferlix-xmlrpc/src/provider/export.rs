@@ -14,8 +14,7 @@ use ferlix_remote::provider::{ContainerId, ExportContainer, ExportProvider};
 use http::Uri;
 
 use super::intents::{self, INTENTS};
-use super::{NAMESPACE, Rules, SERVER_CONFIGURATION, Services, handler, host};
-use crate::codec::Limits;
+use super::{NAMESPACE, Rules, SERVER_CONFIGURATION, Services, ServicesOptions, handler, host};
 use crate::error::{BoxError, Error};
 use crate::statistics::CallStatistics;
 use crate::timeout::{from_milliseconds, from_seconds};
@@ -85,10 +84,19 @@ impl XmlRpcExportProvider {
             let path = Value::from(self.path.as_str());
             return Err(invalid(PATH, &path, "expected a path as it stands in a URL").into());
         }
-        let limits = Limits::default();
-        let largest = u64::try_from(limits.bytes).unwrap_or(u64::MAX);
+        let framework = context.bundle().framework();
+        let given = |key: &str| {
+            context
+                .property(key)
+                .or_else(|| framework.properties().get(key).cloned())
+        };
+        let options = ServicesOptions {
+            timeout,
+            ..ServicesOptions::read(&given).map_err(ComponentError::other)?
+        };
+        let largest = u64::try_from(options.limits.bytes).unwrap_or(u64::MAX);
         let mut services =
-            Services::new(limits, timeout).with_statistics(Arc::clone(self.calls.statistics()));
+            Services::new(options).with_statistics(Arc::clone(self.calls.statistics()));
         if let Some(rules) = rules(RULES, &self.rules)? {
             services = services.with_rules(rules);
         }
@@ -237,7 +245,7 @@ impl Serving {
 
 fn invalid(name: &'static str, value: &Value, reason: &str) -> BoxError {
     let error = Error::Property {
-        name,
+        name: name.into(),
         value: value.to_string(),
         reason: reason.to_owned(),
     };

@@ -3,17 +3,19 @@
 use std::sync::Arc;
 
 use ferlix_http::{Body, Handler, handler_fn};
-use http::header::{ALLOW, CONTENT_ENCODING, CONTENT_TYPE};
+use http::header::{ALLOW, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 
+use super::incoming::{self, Encoding, NoDocument, Packed};
 use super::services::{Origin, Services};
 use crate::error::BoxError;
 
 /// Makes the handler that answers POSTs with what the services say.
 ///
-/// Anything but a POST is answered 405, an encoded body 415; a body above the limit of the services is refused before
-/// it is read when its length is announced (413).
+/// Anything but a POST is answered 405, an encoding other than gzip 415; a body above the limit of the services is refused
+/// before it is read when its length is announced (413). When as many calls run as may, or there is no room for another
+/// document, the answer is 503 and the service has not run.
 #[must_use]
 pub fn handler(services: Arc<Services>) -> Arc<dyn Handler> {
     handler_fn(move |request| answer(Arc::clone(&services), request))
@@ -39,38 +41,74 @@ async fn read_and_call(
         response.headers_mut().insert(ALLOW, post);
         return Ok(response);
     }
-    let encoded = parts
-        .headers
-        .get(CONTENT_ENCODING)
-        .is_some_and(|encoding| encoding != "identity");
-    if encoded {
-        let text = "A content encoding is not read here.\n";
+    let encoding = Encoding::of(&parts.headers);
+    if encoding == Encoding::Other {
+        let text = "Of all content encodings, gzip is read here.\n";
         return Ok(plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, text));
     }
     let (peer, identity) = match body.info() {
         Some(info) => (Some(info.peer()), info.identity().cloned()),
         None => (None, None),
     };
-    let limit = u64::try_from(services.limits().bytes).unwrap_or(u64::MAX);
-    let document = match body.collect_limited(limit).await {
+    let options = services.options();
+    let limit = options.limits.bytes;
+    let document = match incoming::collect(body, limit, services.buffer_room()).await {
         Ok(document) => document,
-        Err(ferlix_http::BodyError::TooLarge { .. }) => {
-            let text = format!("A call may have {limit} bytes.\n");
-            return Ok(plain(StatusCode::PAYLOAD_TOO_LARGE, text));
-        }
+        Err(NoDocument::TooLarge) => return Ok(too_large(limit)),
+        Err(NoDocument::NoRoom) => return Ok(busy()),
         // The connection is broken or was cut off by the server, which has its own answer then.
-        Err(error) => return Ok(plain(StatusCode::BAD_REQUEST, format!("{error}\n"))),
+        Err(NoDocument::Broken(error)) => {
+            return Ok(plain(StatusCode::BAD_REQUEST, format!("{error}\n")));
+        }
     };
+    let mut place = services.running_room().enter();
+    if !place.grow(1) {
+        return Ok(busy());
+    }
     let origin = Origin {
         headers: &parts.headers,
         peer,
         identity: identity.as_ref(),
     };
-    let answer = services.answer(origin, &document).await;
-    let mut response = Response::new(Body::from(answer));
+    let answer = if encoding == Encoding::Gzip {
+        match incoming::unpack(&document, limit) {
+            Ok(document) => services.answer(origin, &document).await,
+            Err(Packed::TooLarge) => return Ok(too_large(limit)),
+            Err(Packed::Broken) => {
+                return Ok(plain(StatusCode::BAD_REQUEST, "This is no gzip.\n"));
+            }
+        }
+    } else {
+        services.answer(origin, &document).await
+    };
     let text_xml = HeaderValue::from_static("text/xml");
+    let packs = options.gzip_from > 0 && answer.len() >= options.gzip_from;
+    let mut response = if packs && incoming::takes_gzip(&parts.headers) {
+        let mut response = Response::new(Body::from(incoming::pack(&answer)));
+        let gzip = HeaderValue::from_static("gzip");
+        response.headers_mut().insert(CONTENT_ENCODING, gzip);
+        response
+    } else {
+        Response::new(Body::from(answer))
+    };
     response.headers_mut().insert(CONTENT_TYPE, text_xml);
     Ok(response)
+}
+
+fn too_large(limit: usize) -> Response<Body> {
+    let text = format!("A call may have {limit} bytes.\n");
+    plain(StatusCode::PAYLOAD_TOO_LARGE, text)
+}
+
+/// As much is being done as may be: the call was not made, and may be made again.
+fn busy() -> Response<Body> {
+    let mut response = plain(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "Too many calls: try again.\n",
+    );
+    let soon = HeaderValue::from_static("1");
+    response.headers_mut().insert(RETRY_AFTER, soon);
+    response
 }
 
 fn plain(status: StatusCode, text: impl Into<String>) -> Response<Body> {

@@ -14,6 +14,7 @@ use ferlix_remote::endpoint::{EndpointDescription, names};
 use ferlix_remote::provider::{ContainerId, ImportContainer, ImportProvider};
 
 use super::intents::{self, INTENTS};
+use super::options::{flag, limits};
 use super::{CLIENT_CONFIGURATION, NAMESPACE, SERVER_CONFIGURATION};
 use crate::client::{Credentials, Secret, TlsFiles, Transport, TransportOptions, XmlRpcCaller};
 use crate::error::{BoxError, Error};
@@ -68,17 +69,25 @@ impl XmlRpcImportProvider {
     fn start(&self, context: &ComponentContext) -> Result<(), ComponentError> {
         let timeout = from_seconds(Some(&self.timeout)).ok_or_else(|| {
             ComponentError::other(Error::Property {
-                name: "ecf.xmlrpc.client.timeout",
+                name: "ecf.xmlrpc.client.timeout".into(),
                 value: self.timeout.to_string(),
                 reason: "expected seconds, more than 0".to_owned(),
             })
         })?;
-        let options = TransportOptions {
+        let framework = context.bundle().framework();
+        let given = |key: &str| {
+            context
+                .property(key)
+                .or_else(|| framework.properties().get(key).cloned())
+        };
+        let mut options = TransportOptions {
+            limits: limits("client", &given).map_err(ComponentError::other)?,
             tls: self.tls()?,
             credentials: self.credentials()?,
             statistics: Arc::clone(self.calls.statistics()),
             ..TransportOptions::default()
         };
+        flag("client", "gzip", &given, &mut options.gzip).map_err(ComponentError::other)?;
         let importer = Importer {
             id: uuid::Uuid::new_v4().to_string(),
             transport: Transport::new(&options).map_err(ComponentError::other)?,

@@ -8,20 +8,25 @@
 //! which mounts one handler on the HTTP service for all its containers, and the import provider, which has the pool of
 //! connections. For each container there is one more component, named by the container's identity, so that it is seen.
 //!
-//! Deliberately absent: introspection (`system.listMethods`), `system.multicall`, and pools of workers: a call runs
-//! where its request was read.
+//! As many calls run at once as come, up to a bound, above which they are answered 503. Deliberately absent: pools of workers. A
+//! call runs where its request was read.
 
 mod export;
 mod handler;
 mod host;
 mod import;
+mod incoming;
 mod intents;
+mod options;
 mod rules;
 mod services;
+mod system;
 
 pub(crate) use export::{XmlRpcExportContainer, XmlRpcExportProvider};
 pub use handler::handler;
 pub(crate) use import::{XmlRpcImportContainer, XmlRpcImportProvider};
+pub(crate) use incoming::{Encoding, Packed, unpack};
+pub use options::{ServicesOptions, TypedFaults};
 pub use rules::{RuleError, Rules};
 pub use services::{Origin, Services};
 pub(crate) use services::{TRACE_PARENT, TRACE_STATE};

@@ -11,14 +11,18 @@ use std::time::{Duration, Instant};
 use ferlix_core::property::Value;
 use ferlix_core::service::{CallContext, Dispatch, Identity, TraceContext};
 use futures_util::FutureExt as _;
+use http::header::USER_AGENT;
 use http::{HeaderMap, HeaderName};
 use tokio::time::timeout;
 use tracing::field::Empty;
 use tracing::{Instrument as _, Span};
 
+use super::incoming::Room;
+use super::options::{ServicesOptions, TypedFaults};
 use super::rules::Rules;
-use crate::codec::{self, Fault, Limits, MethodCall};
-use crate::statistics::{Counters, Direction, Outcome, Statistics};
+use super::system;
+use crate::codec::{self, Fault, MethodCall};
+use crate::statistics::{Counters, Direction, Outcome, Running, Statistics};
 use crate::timeout::from_headers;
 
 /// The headers of W3C Trace Context.
@@ -28,13 +32,12 @@ pub(crate) const TRACE_STATE: HeaderName = HeaderName::from_static("tracestate")
 /// The services that one container exports, by the number that calls name them by (`ecf.rsvc.id`).
 ///
 /// ```
-/// # use std::{sync::Arc, time::Duration};
+/// # use std::sync::Arc;
 /// use ferlix_http::{HttpService as _, MountOptions, Server, ServerOptions};
-/// use ferlix_xmlrpc::codec::Limits;
-/// use ferlix_xmlrpc::provider::{Services, handler};
+/// use ferlix_xmlrpc::provider::{Services, ServicesOptions, handler};
 ///
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), ferlix_http::HttpError> {
-/// let services = Arc::new(Services::new(Limits::default(), Duration::from_secs(30)));
+/// let services = Arc::new(Services::new(ServicesOptions::default()));
 /// let server = Server::bind(ServerOptions::new("127.0.0.1", 0)).await?;
 /// let options = MountOptions::new("example").max_body_size(8 << 20);
 /// server.mount("/xml-rpc", handler(Arc::clone(&services)), options)?;
@@ -44,8 +47,9 @@ pub(crate) const TRACE_STATE: HeaderName = HeaderName::from_static("tracestate")
 /// ```
 pub struct Services {
     table: RwLock<HashMap<u64, Arc<Exported>>>,
-    limits: Limits,
-    timeout: Duration,
+    options: ServicesOptions,
+    running: Room,
+    buffered: Room,
     rules: Option<Rules>,
     statistics: Arc<Statistics>,
     unknown: Counters,
@@ -124,14 +128,15 @@ impl Failure {
 }
 
 impl Services {
-    /// Serves nothing yet. `limits` bound a call, `timeout` is how long one may take when its service says nothing.
+    /// Serves nothing yet.
     #[must_use]
-    pub fn new(limits: Limits, timeout: Duration) -> Self {
+    pub fn new(options: ServicesOptions) -> Self {
         let statistics = Arc::new(Statistics::new());
         Self {
             table: RwLock::default(),
-            limits,
-            timeout,
+            running: Room::new(options.max_calls),
+            buffered: Room::new(options.max_buffered),
+            options,
             rules: None,
             unknown: statistics.unknown(),
             statistics,
@@ -159,10 +164,56 @@ impl Services {
         &self.statistics
     }
 
-    /// What a call may hold.
+    /// What is taken and given.
     #[must_use]
-    pub fn limits(&self) -> &Limits {
-        &self.limits
+    pub fn options(&self) -> &ServicesOptions {
+        &self.options
+    }
+
+    /// How many calls are running.
+    #[must_use]
+    pub fn running(&self) -> usize {
+        self.running.taken()
+    }
+
+    /// The room that running calls take places in.
+    pub(super) fn running_room(&self) -> &Room {
+        &self.running
+    }
+
+    /// The room for documents that arrive in pieces, in bytes.
+    pub(super) fn buffer_room(&self) -> &Room {
+        &self.buffered
+    }
+
+    /// What this caller can call, as calls name it.
+    pub(super) fn methods(&self, origin: &Origin<'_>) -> Vec<String> {
+        let table = self.read();
+        let of_one = |(id, exported): (&u64, &Arc<Exported>)| {
+            let methods = exported.methods.iter();
+            methods
+                .filter(|(name, method)| self.permits(origin, exported, name, method))
+                .map(|(name, _)| format!("{id}.{name}"))
+                .collect::<Vec<_>>()
+        };
+        table.iter().flat_map(of_one).collect()
+    }
+
+    /// The names of the parameters of a method that this caller can call.
+    pub(super) fn parameters(
+        &self,
+        origin: &Origin<'_>,
+        method: &str,
+    ) -> Option<&'static [&'static str]> {
+        let (id, name) = method.split_once('.')?;
+        let exported = self.find(id)?;
+        let found = exported.methods.get(name)?;
+        let interface = exported.interfaces[found.interface].interface();
+        let mut methods = interface.methods.iter();
+        methods
+            .find(|method| method.name == name)
+            .filter(|_| self.permits(origin, &exported, name, found))
+            .map(|method| method.parameters)
     }
 
     /// Serves an object by its interfaces, instead of what had the number before. Calls may take `timeout`, or the
@@ -241,20 +292,16 @@ impl Services {
     pub async fn answer<'a>(&self, origin: impl Into<Origin<'a>>, document: &[u8]) -> Vec<u8> {
         let origin = origin.into();
         let begun = Instant::now();
-        let (mut running, span, result) = match self.resolve(&origin, document) {
-            Ok(call) => {
-                // It is counted as cancelled when this future is dropped.
-                let running = call.counters.begin(begun);
-                let span = span(&call, &origin);
-                let result = self
-                    .run(call, &origin, begun)
-                    .instrument(span.clone())
-                    .await;
-                (running, span, result)
+        let (mut running, span, result) = match codec::read_call(document, &self.options.limits) {
+            Ok(call) if system::is_served(self, &call.method) => {
+                // On the heap, so that other calls do not take the room of this one.
+                Box::pin(self.system(&origin, call, begun)).await
             }
-            Err(failure) => {
-                let counters = failure.counters.as_ref().unwrap_or(&self.unknown);
-                (counters.begin(begun), Span::none(), Err(failure))
+            Ok(call) => self.make(&origin, call, begun).await,
+            Err(error) => {
+                let fault = Fault::new("CodecError", &error.to_string());
+                let failure = Failure::new(fault, Outcome::Invalid);
+                (self.unknown.begin(begun), Span::none(), Err(failure))
             }
         };
         let written = result.and_then(|value| {
@@ -265,7 +312,12 @@ impl Services {
         });
         let (answer, outcome) = match written {
             Ok(answer) => (answer, Outcome::Ok),
-            Err(failure) => (codec::write_fault(&failure.fault), failure.outcome),
+            Err(mut failure) => {
+                if !self.shows_errors(origin.headers) {
+                    failure.fault.data = None;
+                }
+                (codec::write_fault(&failure.fault), failure.outcome)
+            }
         };
         span.record("outcome", outcome.as_str());
         running.received(document.len());
@@ -274,13 +326,82 @@ impl Services {
         answer
     }
 
-    /// Finds what a document calls, and whether the caller may.
-    fn resolve(&self, origin: &Origin<'_>, document: &[u8]) -> Result<Call, Failure> {
-        let MethodCall { method, arguments } =
-            codec::read_call(document, &self.limits).map_err(|error| {
-                let fault = Fault::new("CodecError", &error.to_string());
-                Failure::new(fault, Outcome::Invalid)
-            })?;
+    /// Whether this caller gets a service's error itself.
+    fn shows_errors(&self, headers: &HeaderMap) -> bool {
+        match self.options.typed_faults {
+            TypedFaults::Never => false,
+            TypedFaults::Always => true,
+            TypedFaults::Ferlix => headers
+                .get(USER_AGENT)
+                .is_some_and(|agent| agent.as_bytes().starts_with(b"Ferlix/")),
+        }
+    }
+
+    /// Calls a method of the container itself.
+    async fn system(
+        &self,
+        origin: &Origin<'_>,
+        MethodCall { method, arguments }: MethodCall,
+        begun: Instant,
+    ) -> (Running, Span, Result<Value, Failure>) {
+        let counters = self
+            .statistics
+            .method(Direction::Exported, "system", &method);
+        let running = counters.begin(begun);
+        let own = self.options.timeout;
+        let limit = from_headers(origin.headers).map_or(own, |callers| callers.min(own));
+        let result = match timeout(limit, system::call(self, origin, &method, arguments)).await {
+            Ok(result) => result.map_err(|fault| Failure::new(fault, Outcome::Invalid)),
+            Err(_) => Err(too_late(&method, limit)),
+        };
+        (running, Span::none(), result)
+    }
+
+    /// Calls a method of a service, as one of several calls.
+    pub(super) async fn invoke(
+        &self,
+        origin: &Origin<'_>,
+        method: String,
+        arguments: Vec<Value>,
+    ) -> Result<Value, Fault> {
+        let call = MethodCall { method, arguments };
+        let (mut running, span, result) = self.make(origin, call, Instant::now()).await;
+        let outcome = result
+            .as_ref()
+            .map_or_else(|failure| failure.outcome, |_| Outcome::Ok);
+        span.record("outcome", outcome.as_str());
+        running.end(outcome);
+        result.map_err(|failure| failure.fault)
+    }
+
+    /// Calls a method of a service.
+    async fn make(
+        &self,
+        origin: &Origin<'_>,
+        call: MethodCall,
+        begun: Instant,
+    ) -> (Running, Span, Result<Value, Failure>) {
+        match self.resolve(origin, call) {
+            Ok(call) => {
+                // It is counted as cancelled when this future is dropped.
+                let running = call.counters.begin(begun);
+                let span = span(&call, origin);
+                let result = self.run(call, origin, begun).instrument(span.clone()).await;
+                (running, span, result)
+            }
+            Err(failure) => {
+                let counters = failure.counters.as_ref().unwrap_or(&self.unknown);
+                (counters.begin(begun), Span::none(), Err(failure))
+            }
+        }
+    }
+
+    /// Finds what is called, and whether the caller may.
+    fn resolve(
+        &self,
+        origin: &Origin<'_>,
+        MethodCall { method, arguments }: MethodCall,
+    ) -> Result<Call, Failure> {
         let (id, name) = method
             .split_once('.')
             .filter(|(_, name)| !name.contains('.'))
@@ -319,7 +440,7 @@ impl Services {
                 counters: found.map(|method| method.counters.clone()),
             });
         };
-        let own = exported.timeout.unwrap_or(self.timeout);
+        let own = exported.timeout.unwrap_or(self.options.timeout);
         Ok(Call {
             dispatch: Arc::clone(&exported.interfaces[found.interface]),
             arguments,
@@ -364,20 +485,17 @@ impl Services {
         let running =
             AssertUnwindSafe(context.scope(async { dispatch.dispatch(name, arguments).await }));
         match timeout(limit, running.catch_unwind()).await {
-            Ok(Ok(result)) => {
-                result.map_err(|error| Failure::new(Fault::from(&error), Outcome::from(&error)))
-            }
+            Ok(Ok(result)) => result.map_err(|error| {
+                let outcome = Outcome::from(&error);
+                Failure::new(Fault::from(error), outcome)
+            }),
             Ok(Err(panic)) => {
                 let message = panic_message(&*panic);
                 tracing::error!(method = whole, "an exported service panicked: {message}");
                 let fault = Fault::remote_service(&format!("The call of {name} failed"));
                 Err(Failure::new(fault, Outcome::Panic))
             }
-            Err(_) => {
-                let message = format!("no result of {name} within {limit:?}");
-                let fault = Fault::new("TimeoutError", &message);
-                Err(Failure::new(fault, Outcome::Timeout))
-            }
+            Err(_) => Err(too_late(name, limit)),
         }
     }
 
@@ -402,9 +520,15 @@ impl fmt::Debug for Services {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Services")
             .field("services", &self.len())
-            .field("timeout", &self.timeout)
+            .field("running", &self.running())
             .finish_non_exhaustive()
     }
+}
+
+fn too_late(method: &str, limit: Duration) -> Failure {
+    let message = format!("no result of {method} within {limit:?}");
+    let fault = Fault::new("TimeoutError", &message);
+    Failure::new(fault, Outcome::Timeout)
 }
 
 /// What the service may know of the call.

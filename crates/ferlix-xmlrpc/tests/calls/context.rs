@@ -7,7 +7,10 @@ use super::*;
 const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
 async fn server(next: Option<Arc<dyn Witness>>) -> Server {
-    let services = Arc::new(Services::new(Default::default(), Duration::from_secs(20)));
+    let services = Arc::new(Services::new(ServicesOptions {
+        timeout: Duration::from_secs(20),
+        ..ServicesOptions::default()
+    }));
     services.insert(3, dispatchers(next), None);
     serve(services, options()).await
 }
@@ -15,7 +18,10 @@ async fn server(next: Option<Arc<dyn Witness>>) -> Server {
 #[tokio::test]
 async fn the_service_knows_the_caller_and_the_deadline() {
     let tokens = Tokens::new(&["alice"]);
-    let services = Arc::new(Services::new(Default::default(), Duration::from_secs(20)));
+    let services = Arc::new(Services::new(ServicesOptions {
+        timeout: Duration::from_secs(20),
+        ..ServicesOptions::default()
+    }));
     services.insert(3, dispatchers(None), None);
     let server = serve(services, tokens.server()).await;
     let alice = caller(&server, &tokens.client("alice"));

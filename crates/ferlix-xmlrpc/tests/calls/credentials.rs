@@ -12,7 +12,10 @@ async fn a_secret_that_is_replaced_at_both_ends_is_followed() {
     let mut options = tokens.server();
     options.security.anonymous = false;
     options.security.failures = 0;
-    let services = Arc::new(Services::new(Default::default(), Duration::from_secs(20)));
+    let services = Arc::new(Services::new(ServicesOptions {
+        timeout: Duration::from_secs(20),
+        ..ServicesOptions::default()
+    }));
     services.insert(3, dispatchers(None), None);
     let server = serve(services, options).await;
     let file = |name: &str| tokens.folder.path().join(name);
@@ -65,7 +68,10 @@ async fn without_credentials_the_error_says_what_to_set() {
     let tokens = Tokens::new(&["alice"]);
     let mut options = tokens.server();
     options.security.anonymous = false;
-    let services = Arc::new(Services::new(Default::default(), Duration::from_secs(20)));
+    let services = Arc::new(Services::new(ServicesOptions {
+        timeout: Duration::from_secs(20),
+        ..ServicesOptions::default()
+    }));
     services.insert(3, dispatchers(None), None);
     let server = serve(services, options).await;
     let nobody = witness(&caller(&server, &TransportOptions::default()));
@@ -141,7 +147,10 @@ async fn a_certificate_is_the_identity_and_a_new_one_is_shown_when_it_is_there()
     files.client_authorities = Some(authority.file("ca.pem").into());
     let mut options = options();
     options.tls = Some(files);
-    let services = Arc::new(Services::new(Default::default(), Duration::from_secs(20)));
+    let services = Arc::new(Services::new(ServicesOptions {
+        timeout: Duration::from_secs(20),
+        ..ServicesOptions::default()
+    }));
     services.insert(3, dispatchers(None), None);
     let server = serve(services, options).await;
     let caller = |options: &TransportOptions| {

@@ -18,7 +18,7 @@ use ferlix_core::{remote_service, service_impl};
 use ferlix_http::{HttpService as _, MountOptions, Server, ServerOptions, new_token};
 use ferlix_xmlrpc::client::{Credentials, Secret, Transport, TransportOptions, XmlRpcCaller};
 use ferlix_xmlrpc::codec::{Response, read_response, write_call};
-use ferlix_xmlrpc::provider::{Services, handler};
+use ferlix_xmlrpc::provider::{Services, ServicesOptions, handler};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;

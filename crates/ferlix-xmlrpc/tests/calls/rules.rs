@@ -6,7 +6,10 @@ use super::*;
 
 /// A server with services 3 and 4, the latter with rules of its own.
 async fn server(tokens: &Tokens, rules: &str, own: &str) -> Server {
-    let services = Services::new(Default::default(), Duration::from_secs(20));
+    let services = Services::new(ServicesOptions {
+        timeout: Duration::from_secs(20),
+        ..ServicesOptions::default()
+    });
     let services = Arc::new(services.with_rules(rules.parse().unwrap()));
     services.insert(3, dispatchers(None), None);
     let own: Rules = own.parse().unwrap();

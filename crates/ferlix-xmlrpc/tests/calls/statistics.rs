@@ -29,7 +29,10 @@ fn counts(calls: &MethodCalls) -> Vec<(Outcome, u64)> {
 #[tokio::test]
 async fn every_call_is_counted_once_by_how_it_ended() {
     let tokens = Tokens::new(&["alice"]);
-    let services = Services::new(Default::default(), Duration::from_millis(200));
+    let services = Services::new(ServicesOptions {
+        timeout: Duration::from_millis(200),
+        ..ServicesOptions::default()
+    });
     let rules = "deny anyone * relay; allow anyone".parse().unwrap();
     let services = Arc::new(services.with_rules(rules));
     services.insert(3, dispatchers(None), None);
@@ -104,7 +107,10 @@ async fn every_call_is_counted_once_by_how_it_ended() {
 #[tokio::test]
 async fn calls_that_did_not_arrive_are_counted_by_their_errors() {
     let server = {
-        let services = Arc::new(Services::new(Default::default(), Duration::from_secs(20)));
+        let services = Arc::new(Services::new(ServicesOptions {
+            timeout: Duration::from_secs(20),
+            ..ServicesOptions::default()
+        }));
         serve(services, options()).await
     };
     let statistics = Arc::new(Statistics::new());
@@ -121,7 +127,10 @@ async fn calls_that_did_not_arrive_are_counted_by_their_errors() {
 
 #[tokio::test]
 async fn hostile_names_make_no_series() {
-    let services = Services::new(Default::default(), Duration::from_secs(20));
+    let services = Services::new(ServicesOptions {
+        timeout: Duration::from_secs(20),
+        ..ServicesOptions::default()
+    });
     services.insert(3, dispatchers(None), None);
     let before = services.statistics().snapshot().len();
     for index in 0..1000 {
