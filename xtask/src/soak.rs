@@ -50,6 +50,14 @@ const SOAKS: &[Soak] = &[
         test: "every_request_gets_one_answer_and_memory_does_not_grow",
         length: Length::Seconds(600),
     },
+    Soak {
+        name: "balanced",
+        package: "ferlix-tests",
+        target: "balanced",
+        test: "no_idempotent_call_is_lost_while_exporters_are_killed",
+        // A minute: each takes ten seconds.
+        length: Length::Seeds(6),
+    },
 ];
 
 /// Runs the soaks named, or all, with so many seeds or with one, and load tests for so many seconds.
@@ -75,6 +83,11 @@ pub(crate) fn run(
     let mut outcome = Ok(());
     for soak in chosen {
         println!("\n== {}", soak.name);
+        if soak.package == "ferlix-tests" {
+            // It starts programs of the workspace.
+            let build = ["build", "--release", "--workspace", "--examples", "--bins"];
+            run_command(cargo(root).args(build))?;
+        }
         let mut test = cargo(root);
         test.args(["test", "--release", "--package", soak.package])
             .args(["--test", soak.target, "--"])

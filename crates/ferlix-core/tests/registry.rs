@@ -9,8 +9,8 @@ use ferlix_core::filter::Filter;
 use ferlix_core::framework::{BundleContext, Framework};
 use ferlix_core::property::{Properties, Value};
 use ferlix_core::registry::{
-    EventListenerHook, FindHook, FindRequest, FoundSet, ListenerSet, ServiceEvent,
-    ServiceEventKind, ServiceObject,
+    EventListenerHook, FindHook, FindRequest, FoundSet, ListenerHook, ListenerInfo, ListenerSet,
+    ServiceEvent, ServiceEventKind, ServiceObject, ServiceRegistration,
 };
 use ferlix_core::service::{Interface, Service};
 
@@ -293,22 +293,24 @@ async fn a_panicking_listener_hurts_nobody_and_events_caused_by_events_keep_thei
     assert_eq!(taken(&log), ["None", "Some(Int(1))", "Some(Int(2))"]);
 }
 
+/// A peer that knows no method.
+struct Nobody;
+impl ferlix_core::service::Caller for Nobody {
+    fn call(
+        &self,
+        method: &str,
+        _: Vec<Value>,
+    ) -> std::pin::Pin<
+        Box<dyn Future<Output = Result<Value, ferlix_core::service::CallError>> + Send>,
+    > {
+        let method = method.to_owned();
+        Box::pin(async move { Err(ferlix_core::service::CallError::UnknownMethod { method }) })
+    }
+}
+
 #[tokio::test]
 async fn hostile_names_are_refused_everywhere() {
     let (_framework, context) = started().await;
-    struct Nobody;
-    impl ferlix_core::service::Caller for Nobody {
-        fn call(
-            &self,
-            method: &str,
-            _: Vec<Value>,
-        ) -> std::pin::Pin<
-            Box<dyn Future<Output = Result<Value, ferlix_core::service::CallError>> + Send>,
-        > {
-            let method = method.to_owned();
-            Box::pin(async move { Err(ferlix_core::service::CallError::UnknownMethod { method }) })
-        }
-    }
     for name in ["", " ", " a", "a)(b", "a*", "a,b", "a\nb"] {
         let refused =
             context.register_remote(vec![name.to_owned()], Arc::new(Nobody), Properties::new());
@@ -532,4 +534,106 @@ async fn a_listener_may_wait_for_a_thread_that_reads_the_service() {
         .set_properties(&Properties::from([("n", 1)]))
         .unwrap();
     assert_eq!(taken(&read), ["Some(Int(1))"]);
+}
+
+/// Writes down who listens.
+#[derive(Default)]
+struct ListenerLog(Mutex<Vec<String>>);
+
+impl ListenerLog {
+    fn write(&self, what: &str, listeners: &[ListenerInfo]) {
+        let mut log = self.0.lock().unwrap();
+        for listener in listeners {
+            let name = listener.specification.as_deref().unwrap_or("all");
+            let filter = listener.filter.as_ref().map(ToString::to_string);
+            log.push(format!("{what} {name} {}", filter.unwrap_or_default()));
+        }
+    }
+
+    fn take(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
+}
+
+impl ListenerHook for ListenerLog {
+    fn added(&self, listeners: &[ListenerInfo]) {
+        self.write("added", listeners);
+        assert!(
+            !listeners
+                .iter()
+                .any(|one| one.specification.as_deref() == Some("panic")),
+            "as told"
+        );
+    }
+
+    fn removed(&self, listeners: &[ListenerInfo]) {
+        self.write("removed", listeners);
+    }
+}
+
+#[tokio::test]
+async fn a_listener_hook_is_told_who_listens() {
+    let (framework, context) = started().await;
+    let before = context
+        .add_service_listener(Some("a"), None, |_| {})
+        .unwrap();
+    let log = Arc::new(ListenerLog::default());
+    let hook: Arc<dyn ListenerHook> = log.clone();
+    let registered = context.register(hook, Properties::new()).unwrap();
+    let known = log.take();
+    assert!(known.contains(&"added a ".to_owned()), "{known:?}");
+    let filter = Some("(x=1)".parse().unwrap());
+    let listener = context
+        .add_service_listener(Some("b"), filter, |_| {})
+        .unwrap();
+    context.add_service_listener(None, None, |_| {}).unwrap();
+    assert_eq!(log.take(), ["added b (x=1)", "added all "]);
+    assert!(context.remove_listener(listener) && context.remove_listener(before));
+    assert!(!context.remove_listener(before));
+    assert_eq!(log.take(), ["removed b (x=1)", "removed a "]);
+    // A panic hurts nobody.
+    context
+        .add_service_listener(Some("panic"), None, |_| {})
+        .unwrap();
+    assert_eq!(log.take(), ["added panic "]);
+    registered.unregister().await.unwrap();
+    context
+        .add_service_listener(Some("c"), None, |_| {})
+        .unwrap();
+    assert!(log.take().is_empty());
+    framework.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn of_equals_a_local_service_comes_before_a_proxy() {
+    let (_framework, context) = started().await;
+    let interfaces = || vec!["test.greeter".to_owned()];
+    let proxy = |ranking: i32| {
+        let properties = Properties::from([("service.ranking", ranking)]);
+        context
+            .register_remote(interfaces(), Arc::new(Nobody), properties)
+            .unwrap()
+    };
+    let (far, better) = (proxy(0), proxy(1));
+    let near = context
+        .register(greeter("near"), Properties::new())
+        .unwrap();
+    let order = |services: [&ServiceRegistration; 3]| services.map(|one| one.reference().clone());
+    assert_eq!(
+        context.references(Some("test.greeter"), None),
+        order([&better, &near, &far])
+    );
+    let any = "(objectClass=*)".parse().unwrap();
+    let found = context.references(None, Some(&any));
+    let mine: Vec<_> = found
+        .into_iter()
+        .filter(|one| one.specifications()[0].as_ref() == "test.greeter")
+        .collect();
+    assert_eq!(mine, order([&better, &near, &far]));
+    far.set_properties(&Properties::from([("service.ranking", 2)]))
+        .unwrap();
+    assert_eq!(
+        context.references(Some("test.greeter"), None),
+        order([&far, &better, &near])
+    );
 }

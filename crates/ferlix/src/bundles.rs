@@ -65,4 +65,7 @@ const REMOTE: &[&BundleDefinition] = &[
     &ferlix_http::BUNDLE,
     &ferlix_xmlrpc::BUNDLE,
     &ferlix_remote::command::BUNDLE,
+    // Their factories are there for who makes one of them in place of the basic one.
+    &ferlix_remote::topology::policy::BUNDLE,
+    &ferlix_remote::topology::ondemand::BUNDLE,
 ];

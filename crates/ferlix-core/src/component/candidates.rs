@@ -1,50 +1,48 @@
 //! [`Candidates`]: the services that fit an injected field.
 
-use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use super::injection::ServiceOrder;
-use crate::registry::ServiceRef;
+use crate::registry::{Place, ServiceRef};
 
 /// The services that fit, kept in order: an event costs the same whatever their number.
 #[derive(Default)]
 pub(super) struct Candidates {
-    best_first: BTreeMap<(Reverse<i32>, u64), ServiceRef>,
-    /// Under which ranking each stands.
-    rankings: BTreeMap<u64, i32>,
+    best_first: BTreeMap<Place, ServiceRef>,
+    /// At which place each stands.
+    places: BTreeMap<u64, Place>,
 }
 
 impl Candidates {
     pub(super) fn insert(&mut self, reference: &ServiceRef) {
-        let (id, ranking) = (reference.id(), reference.ranking());
-        match self.rankings.insert(id, ranking) {
-            Some(before) if before == ranking => return,
+        let place = reference.place();
+        match self.places.insert(reference.id(), place) {
+            Some(before) if before == place => return,
             Some(before) => {
-                self.best_first.remove(&(Reverse(before), id));
+                self.best_first.remove(&before);
             }
             None => {}
         }
-        self.best_first
-            .insert((Reverse(ranking), id), reference.clone());
+        self.best_first.insert(place, reference.clone());
     }
 
     pub(super) fn remove(&mut self, id: u64) {
-        if let Some(ranking) = self.rankings.remove(&id) {
-            self.best_first.remove(&(Reverse(ranking), id));
+        if let Some(place) = self.places.remove(&id) {
+            self.best_first.remove(&place);
         }
     }
 
     pub(super) fn contains(&self, id: u64) -> bool {
-        self.rankings.contains_key(&id)
+        self.places.contains_key(&id)
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.rankings.is_empty()
+        self.places.is_empty()
     }
 
     pub(super) fn clear(&mut self) {
         self.best_first.clear();
-        self.rankings.clear();
+        self.places.clear();
     }
 
     /// The order first, then the first in it whose peer answers; if none does, the best of them.

@@ -26,6 +26,12 @@ pub enum ValueError {
         /// What was wanted.
         expected: &'static str,
     },
+    /// The type is right, and yet it means nothing.
+    #[error("{reason}")]
+    Invalid {
+        /// What is wrong.
+        reason: String,
+    },
     /// A structure lacks a member.
     #[error("member {name} is missing")]
     Missing {

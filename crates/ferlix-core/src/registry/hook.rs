@@ -1,8 +1,9 @@
-//! Hooks: services that see every service event or every look-up first, and may take away from it.
+//! Hooks: services that see every service event or every look-up first, and may take away from it; and those that are told
+//! who listens.
 
 use std::fmt;
 
-use super::{ListenerSet, ServiceEvent, ServiceRef};
+use super::{ListenerInfo, ListenerSet, ServiceEvent, ServiceRef};
 use crate::filter::Filter;
 use crate::service::{Interface, Service};
 
@@ -10,6 +11,8 @@ use crate::service::{Interface, Service};
 pub const EVENT_LISTENER_HOOK: &str = "ferlix.internal.hooks.EventListenerHook";
 /// The specification of [`FindHook`] services.
 pub const FIND_HOOK: &str = "ferlix.internal.hooks.FindHook";
+/// The specification of [`ListenerHook`] services.
+pub const LISTENER_HOOK: &str = "ferlix.internal.hooks.ListenerHook";
 
 /// Sees every service event, except those about itself, before the listeners do.
 ///
@@ -39,6 +42,26 @@ pub trait FindHook: Send + Sync {
 impl Service for dyn FindHook {
     fn interface() -> &'static Interface {
         static INTERFACE: Interface = Interface::local(FIND_HOOK);
+        &INTERFACE
+    }
+}
+
+/// Is told who listens for services.
+///
+/// Registered as a service, it first gets all listeners that are there, itself not excepted. It is told on the thread that
+/// adds or removes, once that is done; a listener may be told of twice, and the number of a removed one never comes again. A
+/// panic is reported and hurts nobody.
+pub trait ListenerHook: Send + Sync {
+    /// These listeners are there.
+    fn added(&self, listeners: &[ListenerInfo]);
+
+    /// These listeners are there no more.
+    fn removed(&self, listeners: &[ListenerInfo]);
+}
+
+impl Service for dyn ListenerHook {
+    fn interface() -> &'static Interface {
+        static INTERFACE: Interface = Interface::local(LISTENER_HOOK);
         &INTERFACE
     }
 }

@@ -1,17 +1,14 @@
 //! The index: every registered service by number, by specification (best first) and by the value of some properties.
 
-use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::ServiceRef;
 use super::equality::{Equality, indexed};
 use super::ordered::Ordered;
+use super::reference::Place;
 use crate::filter::Filter;
 use crate::property::{Properties, Value, keys};
-
-/// The place of a service among those of one specification: highest ranking first, then lowest number.
-type Place = (Reverse<i32>, u64);
 
 /// The keys that are indexed whoever asks.
 const ALWAYS: [&str; 2] = [keys::INSTANCE_NAME, "endpoint.id"];
@@ -149,7 +146,7 @@ impl Index {
     }
 
     fn place(&mut self, service: &ServiceRef, properties: &Arc<Properties>) {
-        let place = place(service);
+        let place = service.place();
         for name in service.specifications() {
             let listed = Listed {
                 service: service.clone(),
@@ -171,7 +168,7 @@ impl Index {
     }
 
     fn displace(&mut self, service: &ServiceRef) {
-        let place = place(service);
+        let place = service.place();
         for name in service.specifications() {
             if let Some(specification) = self.by_specification.get_mut(name) {
                 specification.services.remove(&place);
@@ -248,7 +245,7 @@ impl Index {
         specification: Option<&str>,
         filter: Option<&Filter>,
     ) -> Candidates {
-        let placed = |service: &ServiceRef| (place(service), service.clone());
+        let placed = |service: &ServiceRef| (service.place(), service.clone());
         match self.source(specification, filter) {
             Source::One(id) => match self.by_id(id) {
                 Some(service) => Candidates::One(service.clone()),
@@ -372,8 +369,4 @@ fn matches(filter: Option<&Filter>, service: &ServiceRef) -> bool {
 
 fn has(service: &ServiceRef, specification: Option<&str>) -> bool {
     specification.is_none_or(|name| service.specifications().iter().any(|one| &**one == name))
-}
-
-fn place(service: &ServiceRef) -> Place {
-    (Reverse(service.ranking()), service.id())
 }

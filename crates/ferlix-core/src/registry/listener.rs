@@ -45,12 +45,7 @@ pub struct ListenerSet {
 impl ListenerSet {
     /// The listeners, in the order in which they would be called.
     pub fn iter(&self) -> impl Iterator<Item = ListenerInfo> {
-        self.listeners.iter().map(|listener| ListenerInfo {
-            id: ListenerId(listener.id),
-            bundle_id: listener.bundle_id,
-            specification: listener.specification.clone(),
-            filter: listener.filter.clone(),
-        })
+        self.listeners.iter().map(|listener| listener.info())
     }
 
     /// Keeps the event from every listener for which `keep` is false.
@@ -116,6 +111,15 @@ impl Concerned {
 }
 
 impl Listener {
+    pub(super) fn info(&self) -> ListenerInfo {
+        ListenerInfo {
+            id: ListenerId(self.id),
+            bundle_id: self.bundle_id,
+            specification: self.specification.clone(),
+            filter: self.filter.clone(),
+        }
+    }
+
     /// The property, and its value as a text, without which the listener wants no event.
     fn wanted_value(&self) -> Option<(&str, &str)> {
         let mut wanted = self.filter.as_ref()?.required_equals();
@@ -231,7 +235,7 @@ impl Listeners {
         specification: Option<Arc<str>>,
         filter: Option<Filter>,
         callback: Box<dyn Fn(&ServiceEvent) + Send + Sync>,
-    ) -> ListenerId {
+    ) -> Arc<Listener> {
         self.next += 1;
         let id = self.next;
         let listener = Arc::new(Listener {
@@ -251,8 +255,17 @@ impl Listeners {
                 }
             },
         }
-        self.all.insert(id, listener);
-        ListenerId(id)
+        self.all.insert(id, Arc::clone(&listener));
+        listener
+    }
+
+    /// All of them, in the order in which they were added.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Arc<Listener>> {
+        self.all.values()
+    }
+
+    pub(super) fn contains(&self, id: ListenerId) -> bool {
+        self.all.contains_key(&id.0)
     }
 
     pub(super) fn remove(&mut self, id: ListenerId) -> Option<Arc<Listener>> {

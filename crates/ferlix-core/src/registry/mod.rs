@@ -41,6 +41,7 @@ pub use event::{ServiceEvent, ServiceEventKind};
 pub use guard::ServiceGuard;
 pub use hook::{
     EVENT_LISTENER_HOOK, EventListenerHook, FIND_HOOK, FindHook, FindRequest, FoundSet,
+    LISTENER_HOOK, ListenerHook,
 };
 pub use listener::{ListenerId, ListenerInfo, ListenerSet};
 pub use object::ServiceObject;
@@ -52,5 +53,6 @@ pub use usage::ServiceHold;
 
 pub(crate) use departure::{Departure, DepartureHold as Hold, ORIGINS, origins};
 pub(crate) use listener::Listener;
+pub(crate) use reference::Place;
 pub(crate) use store::Registry;
 pub(crate) use usage::Usage;

@@ -1,6 +1,6 @@
 //! [`ServiceRef`]: one registered service, seen from outside.
 
-use std::cmp::Ordering as Order;
+use std::cmp::{Ordering as Order, Reverse};
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::ops::Deref;
@@ -19,7 +19,7 @@ use crate::service::{Caller, Dispatch, Health, Service};
 
 /// One registered service. Cheap to clone; it says whether the service is still there, and never keeps it registered.
 ///
-/// References order best first: higher ranking, then lower id.
+/// References order best first: higher ranking, then services of this process before proxies, then lower id.
 #[derive(Clone)]
 pub struct ServiceRef(pub(super) Arc<Handle>);
 
@@ -63,6 +63,9 @@ pub(super) struct Entry {
     /// The events that were not told yet.
     pub(super) events: InTurn<Delivery>,
 }
+
+/// The place of a service among others, the best first: highest ranking, then local before remote, then lowest number.
+pub(crate) type Place = (Reverse<i32>, bool, u64);
 
 /// The values of `Entry::presence`.
 pub(super) const REGISTERED: u8 = 0;
@@ -115,6 +118,15 @@ impl ServiceRef {
     #[must_use]
     pub fn ranking(&self) -> i32 {
         self.0.ranking.load(Ordering::Acquire)
+    }
+
+    /// Its place among others now.
+    pub(crate) fn place(&self) -> Place {
+        (
+            Reverse(self.ranking()),
+            self.0.object.is_remote(),
+            self.id(),
+        )
     }
 
     /// Whether it is in the registry.
@@ -197,10 +209,7 @@ impl PartialOrd for ServiceRef {
 
 impl Ord for ServiceRef {
     fn cmp(&self, other: &Self) -> Order {
-        other
-            .ranking()
-            .cmp(&self.ranking())
-            .then(self.id().cmp(&other.id()))
+        self.place().cmp(&other.place())
     }
 }
 

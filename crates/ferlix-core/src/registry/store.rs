@@ -13,9 +13,9 @@ use super::listener::Listeners;
 use super::reference::{DEPARTING, Entry, REGISTERED};
 use super::turn::{Guarded, InTurn};
 use super::{
-    Departure, EVENT_LISTENER_HOOK, FIND_HOOK, FindHook, FindRequest, FoundSet, ListenerId,
-    ServiceEvent, ServiceEventKind, ServiceGuard, ServiceObject, ServiceRef, ServiceScope,
-    check_specification,
+    Departure, EVENT_LISTENER_HOOK, FIND_HOOK, FindHook, FindRequest, FoundSet, LISTENER_HOOK,
+    Listener, ListenerHook, ListenerId, ListenerInfo, ServiceEvent, ServiceEventKind, ServiceGuard,
+    ServiceObject, ServiceRef, ServiceScope, check_specification,
 };
 use crate::Error;
 use crate::filter::Filter;
@@ -41,6 +41,7 @@ struct ReadMostly {
     best: BestByName,
     event_hooks: AtomicUsize,
     find_hooks: AtomicUsize,
+    listener_hooks: AtomicUsize,
 }
 
 /// The keys that the registry sets, and some of their values: shared by all services.
@@ -134,6 +135,14 @@ impl Registry {
             )
         };
         self.deliver(delivery);
+        if self.read.listener_hooks.load(Ordering::Acquire) > 0
+            && service
+                .specifications()
+                .iter()
+                .any(|name| &**name == LISTENER_HOOK)
+        {
+            self.tell_of_all_listeners(&service);
+        }
         Ok(service)
     }
 
@@ -216,6 +225,7 @@ impl Registry {
             match &**name {
                 EVENT_LISTENER_HOOK => count(&self.read.event_hooks),
                 FIND_HOOK => count(&self.read.find_hooks),
+                LISTENER_HOOK => count(&self.read.listener_hooks),
                 _ => {}
             }
         }
@@ -394,6 +404,7 @@ impl Registry {
         }
         self.index_mut().release_bundle(bundle_id);
         let removed = self.listeners_mut().remove_bundle(bundle_id);
+        self.tell_of_listeners(&removed, |hook, listeners| hook.removed(listeners));
         // Their closures are user code's to drop: not under the lock.
         drop(removed);
     }
@@ -408,14 +419,53 @@ impl Registry {
         if let Some(name) = specification {
             check_specification(name)?;
         }
-        Ok(self
+        let specification = specification.map(Arc::from);
+        let added = self
             .listeners_mut()
-            .add(bundle_id, specification.map(Arc::from), filter, callback))
+            .add(bundle_id, specification, filter, callback);
+        let id = ListenerId(added.id);
+        self.tell_of_listeners(&[added], |hook, listeners| hook.added(listeners));
+        Ok(id)
     }
 
     pub(crate) fn remove_listener(&self, id: ListenerId) -> bool {
         let removed = self.listeners_mut().remove(id);
-        removed.is_some()
+        let was_there = removed.is_some();
+        if let Some(listener) = removed {
+            self.tell_of_listeners(&[listener], |hook, listeners| hook.removed(listeners));
+        }
+        was_there
+    }
+
+    /// Tells every listener hook of listeners that came or went.
+    fn tell_of_listeners(
+        &self,
+        listeners: &[Arc<Listener>],
+        tell: impl Fn(&dyn ListenerHook, &[ListenerInfo]),
+    ) {
+        if self.read.listener_hooks.load(Ordering::Acquire) == 0 || listeners.is_empty() {
+            return;
+        }
+        let listeners: Vec<ListenerInfo> =
+            listeners.iter().map(|listener| listener.info()).collect();
+        for hook in self.find(Some(LISTENER_HOOK), None) {
+            call_listener_hook(&hook, |hook| tell(hook, &listeners));
+        }
+    }
+
+    /// Tells a hook that is new of the listeners that are there.
+    fn tell_of_all_listeners(&self, hook: &ServiceRef) {
+        let mut listeners: Vec<ListenerInfo> = {
+            let all = self.listeners();
+            all.all().map(|listener| listener.info()).collect()
+        };
+        listeners.sort_unstable_by_key(|listener| listener.id);
+        call_listener_hook(hook, |hook| hook.added(&listeners));
+        // Those that went meanwhile may have been told of before.
+        listeners.retain(|listener| !self.listeners().contains(listener.id));
+        if !listeners.is_empty() {
+            call_listener_hook(hook, |hook| hook.removed(&listeners));
+        }
     }
 
     pub(super) fn next_revision(&self) -> u64 {
@@ -448,6 +498,16 @@ impl Registry {
         self.listeners
             .write()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn call_listener_hook(reference: &ServiceRef, call: impl FnOnce(&dyn ListenerHook)) {
+    let usage = reference.clone().acquire(reference.bundle_id());
+    let hook = usage.and_then(|usage| Some((usage.typed::<dyn ListenerHook>()?, usage)));
+    if let Some((hook, _usage)) = hook
+        && catch_unwind(AssertUnwindSafe(|| call(&*hook))).is_err()
+    {
+        tracing::error!(hook = %reference, "a listener hook panicked");
     }
 }
 

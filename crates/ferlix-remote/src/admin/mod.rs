@@ -37,7 +37,7 @@ pub use event::{
 pub use registration::{ExportReference, ExportRegistration, ImportReference, ImportRegistration};
 
 pub(crate) use explain::{Step, explain_export, explain_import};
-pub(crate) use properties::{is_export_relevant, wanted_interfaces};
+pub(crate) use properties::{is_export_relevant, proxy_properties, wanted_interfaces};
 pub use state::PROVIDER_TIMEOUT;
 
 pub(crate) use state::Admin;

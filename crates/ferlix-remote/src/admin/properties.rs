@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use ferlix_core::property::{Properties, Value, keys};
+use ferlix_core::property::{FromValue, Properties, Value, keys};
 use ferlix_core::registry::ServiceRef;
 use ferlix_core::service::Dispatch;
 
@@ -90,7 +90,7 @@ fn is_public(key: &str) -> bool {
 }
 
 /// The properties of the proxy of an endpoint, imported by a provider of this configuration type that supports these intents.
-pub(super) fn proxy_properties(
+pub(crate) fn proxy_properties(
     endpoint: &EndpointDescription,
     configuration: &str,
     supported: &[String],
@@ -101,6 +101,12 @@ pub(super) fn proxy_properties(
         .filter(|(key, _)| !names::is_reserved(key))
         .map(|(key, value)| (key, value.clone()))
         .collect();
+    // From a peer that sends texts only it is a text; the registry orders by a number.
+    if let Some(ranking) = properties.remove(names::SERVICE_RANKING)
+        && let Ok(ranking) = i32::from_value(ranking)
+    {
+        properties.insert(names::SERVICE_RANKING, ranking);
+    }
     properties.insert(names::SERVICE_IMPORTED, true);
     properties.insert(names::SERVICE_IMPORTED_CONFIGS, [configuration]);
     properties.insert(names::ENDPOINT_ID, endpoint.id());

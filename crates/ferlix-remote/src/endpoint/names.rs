@@ -81,7 +81,7 @@ pub const ECF_IMPORTED_VALUE_TYPE: &str = "ecf.service.imported.valuetype";
 pub const FERLIX_TYPES: &str = "ferlix.types";
 
 /// The keys that never travel as a further property and are never copied to a proxy.
-pub const RESERVED: [&str; 27] = [
+pub const RESERVED: [&str; 26] = [
     ENDPOINT_ID,
     ENDPOINT_SERVICE_ID,
     ENDPOINT_FRAMEWORK_UUID,
@@ -97,7 +97,6 @@ pub const RESERVED: [&str; 27] = [
     SERVICE_ID,
     OBJECT_CLASS,
     ferlix_core::property::keys::INSTANCE_NAME,
-    SERVICE_RANKING,
     COMPONENT_ID,
     COMPONENT_NAME,
     ECF_ENDPOINT_ID_NS,

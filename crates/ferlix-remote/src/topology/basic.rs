@@ -1,22 +1,24 @@
-//! [`Topology`]: the basic topology manager without its component.
+//! [`Topology`]: a topology manager without its component and apart from its policy.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, Weak};
 
 use ferlix_core::framework::BundleContext;
 use ferlix_core::registry::{
-    EVENT_LISTENER_HOOK, EventListenerHook, ListenerId, ListenerSet, ServiceEvent, ServiceEventKind,
+    EVENT_LISTENER_HOOK, EventListenerHook, ListenerId, ListenerSet, ServiceEvent,
+    ServiceEventKind, ServiceRef,
 };
 use ferlix_core::service::Service;
 
 use super::advertising::Advertising;
+use super::decision::Policy;
 use super::exporting::Exporting;
 use super::importing::Importing;
 use crate::admin::{
     RemoteServiceAdmin, RemoteServiceAdminEvent, RemoteServiceAdminEventKind,
     RemoteServiceAdminListener,
 };
-use crate::endpoint::{EndpointDescription, names};
+use crate::endpoint::EndpointDescription;
 use crate::provider::{
     EndpointAdvertiser, EndpointEvent, EndpointEventListener, ExportProvider, ImportProvider,
 };
@@ -25,6 +27,7 @@ use crate::work::{Runner, locked};
 /// Exports, advertises and imports. Registered under its three interfaces it hears of everything it needs.
 pub(crate) struct Topology {
     context: BundleContext,
+    policy: Arc<dyn Policy>,
     exporting: Arc<Exporting>,
     importing: Arc<Importing>,
     advertising: Arc<Advertising>,
@@ -39,17 +42,20 @@ impl Topology {
     pub(crate) fn open(
         context: &BundleContext,
         admin: Arc<dyn RemoteServiceAdmin>,
+        policy: Arc<dyn Policy>,
     ) -> Result<Arc<Self>, ferlix_core::Error> {
         let runner = Runner::new(context.framework());
         let topology = Arc::new(Self {
             context: context.clone(),
-            exporting: Exporting::new(Arc::clone(&admin), runner.clone()),
+            exporting: Exporting::new(Arc::clone(&admin), Arc::clone(&policy), runner.clone()),
             importing: Importing::new(
                 Arc::clone(&admin),
+                Arc::clone(&policy),
                 context.framework().uuid(),
                 runner.clone(),
             ),
             advertising: Advertising::new(context, admin, runner),
+            policy,
             listeners: Mutex::default(),
         });
         let listen = |name: &str, heard: fn(&Self, &ServiceEvent)| {
@@ -100,14 +106,33 @@ impl Topology {
     /// Takes over what was there before: exports, discoveries and services that ask to be exported.
     fn catch_up(&self) {
         self.advertising.catch_up();
+        self.look_for_services();
+    }
+
+    /// Takes in the services that concern the policy.
+    fn look_for_services(&self) {
         for service in self.context.references(None, None) {
-            if service
-                .properties()
-                .contains(names::SERVICE_EXPORTED_INTERFACES)
-            {
+            if self.policy.concerns(&service.properties()) {
                 self.exporting.service_changed(&service);
             }
         }
+    }
+
+    /// The policy says something else than before, of services or endpoints.
+    pub(crate) fn reconsider(&self) {
+        self.exporting.reconsider();
+        self.look_for_services();
+        self.importing.reconsider(None);
+    }
+
+    /// The policy says something else than before of the endpoints of an interface.
+    pub(crate) fn reconsider_imports(&self, interface: &str) {
+        self.importing.reconsider(Some(interface));
+    }
+
+    /// Why the policy keeps a service from being exported.
+    pub(crate) fn export_refusal(&self, service: &ServiceRef) -> Option<String> {
+        self.exporting.refusal(service)
     }
 
     /// Withdraws everything that it exported, advertised and imported.
@@ -123,11 +148,7 @@ impl Topology {
 
 impl EventListenerHook for Topology {
     fn event(&self, event: &ServiceEvent, _: &mut ListenerSet) {
-        if event
-            .properties
-            .contains(names::SERVICE_EXPORTED_INTERFACES)
-            || self.exporting.knows(event.reference.id())
-        {
+        if self.policy.concerns(&event.properties) || self.exporting.knows(event.reference.id()) {
             self.exporting.service_changed(&event.reference);
         }
     }

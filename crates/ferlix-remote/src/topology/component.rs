@@ -3,17 +3,16 @@
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use async_trait::async_trait;
 use ferlix_core::component::ComponentContext;
 use ferlix_core::framework::BundleContext;
 use ferlix_core::property::Properties;
-use ferlix_core::registry::{EventListenerHook, ListenerSet, ServiceEvent};
+use ferlix_core::registry::EventListenerHook;
 use ferlix_core::{bundle, component, lifecycle};
 
-use super::Topology;
-use crate::admin::{RemoteServiceAdmin, RemoteServiceAdminEvent, RemoteServiceAdminListener};
-use crate::endpoint::EndpointDescription;
-use crate::provider::{EndpointEvent, EndpointEventListener};
+use super::decision::Everything;
+use super::{Topology, TopologyManager};
+use crate::admin::{RemoteServiceAdmin, RemoteServiceAdminListener};
+use crate::provider::EndpointEventListener;
 
 /// The name of the factory.
 pub const FACTORY: &str = "basic-topology-manager-factory";
@@ -35,7 +34,12 @@ pub async fn instantiate(
 /// The basic topology manager as a component. It is made by whoever wants it, with the scope as a property.
 #[component(
     factory = FACTORY,
-    provides(dyn EventListenerHook, dyn RemoteServiceAdminListener, dyn EndpointEventListener),
+    provides(
+        dyn EventListenerHook,
+        dyn RemoteServiceAdminListener,
+        dyn EndpointEventListener,
+        dyn TopologyManager,
+    ),
     property("endpoint.listener.scope" = "(ecf.endpoint.id.ns=*)")
 )]
 struct BasicTopologyManager {
@@ -48,7 +52,8 @@ struct BasicTopologyManager {
 impl BasicTopologyManager {
     #[validate]
     fn start(&self, context: &ComponentContext) -> Result<(), ferlix_core::Error> {
-        let topology = Topology::open(context.bundle(), Arc::clone(&self.admin));
+        let policy = Arc::new(Everything);
+        let topology = Topology::open(context.bundle(), Arc::clone(&self.admin), policy);
         let _ = self.topology.set(topology?);
         Ok(())
     }
@@ -61,40 +66,61 @@ impl BasicTopologyManager {
     }
 }
 
-impl EventListenerHook for BasicTopologyManager {
-    fn event(&self, event: &ServiceEvent, listeners: &mut ListenerSet) {
-        if let Some(topology) = self.topology.get() {
-            topology.event(event, listeners);
+/// What every topology manager answers with its `topology`, once it has one.
+macro_rules! manager {
+    ($name:ident) => {
+        impl ferlix_core::registry::EventListenerHook for $name {
+            fn event(
+                &self,
+                event: &ferlix_core::registry::ServiceEvent,
+                listeners: &mut ferlix_core::registry::ListenerSet,
+            ) {
+                if let Some(topology) = self.topology.get() {
+                    topology.event(event, listeners);
+                }
+            }
         }
-    }
-}
 
-impl RemoteServiceAdminListener for BasicTopologyManager {
-    fn remote_admin_event(&self, event: &RemoteServiceAdminEvent) {
-        if let Some(topology) = self.topology.get() {
-            topology.remote_admin_event(event);
+        impl crate::admin::RemoteServiceAdminListener for $name {
+            fn remote_admin_event(&self, event: &crate::admin::RemoteServiceAdminEvent) {
+                if let Some(topology) = self.topology.get() {
+                    topology.remote_admin_event(event);
+                }
+            }
         }
-    }
-}
 
-#[async_trait]
-impl EndpointEventListener for BasicTopologyManager {
-    async fn endpoint_changed(&self, event: EndpointEvent) {
-        if let Some(topology) = self.topology.get() {
-            topology.endpoint_changed(event).await;
+        #[async_trait::async_trait]
+        impl crate::provider::EndpointEventListener for $name {
+            async fn endpoint_changed(&self, event: crate::provider::EndpointEvent) {
+                if let Some(topology) = self.topology.get() {
+                    topology.endpoint_changed(event).await;
+                }
+            }
+
+            fn refusal(&self, endpoint: &crate::endpoint::EndpointDescription) -> Option<String> {
+                self.topology.get()?.refusal(endpoint)
+            }
         }
-    }
 
-    fn refusal(&self, endpoint: &EndpointDescription) -> Option<String> {
-        self.topology.get()?.refusal(endpoint)
-    }
-}
+        impl crate::topology::TopologyManager for $name {
+            fn export_refusal(
+                &self,
+                service: &ferlix_core::registry::ServiceRef,
+            ) -> Option<String> {
+                self.topology.get()?.export_refusal(service)
+            }
+        }
 
-impl fmt::Debug for BasicTopologyManager {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("BasicTopologyManager")
-    }
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(stringify!($name))
+            }
+        }
+    };
 }
+pub(super) use manager;
+
+manager!(BasicTopologyManager);
 
 bundle!(
     /// The basic topology manager; it makes no instance by itself.

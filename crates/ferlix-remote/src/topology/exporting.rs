@@ -1,4 +1,4 @@
-//! Exports every service that asks for it, and keeps the exports in line with it.
+//! Exports every service that asks for it and that the policy lets through, and keeps the exports in line with it.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use ferlix_core::property::Properties;
 use ferlix_core::registry::ServiceRef;
 
+use super::decision::Policy;
 use crate::Error;
 use crate::admin::{ExportRegistration, RemoteServiceAdmin, is_export_relevant, wanted_interfaces};
 use crate::work::{Rounds, Runner, locked};
@@ -13,6 +14,7 @@ use crate::work::{Rounds, Runner, locked};
 /// What one manager exports.
 pub(super) struct Exporting {
     admin: Arc<dyn RemoteServiceAdmin>,
+    policy: Arc<dyn Policy>,
     rounds: Rounds<u64>,
     state: Mutex<State>,
 }
@@ -40,9 +42,14 @@ struct Exported {
 }
 
 impl Exporting {
-    pub(super) fn new(admin: Arc<dyn RemoteServiceAdmin>, runner: Runner) -> Arc<Self> {
+    pub(super) fn new(
+        admin: Arc<dyn RemoteServiceAdmin>,
+        policy: Arc<dyn Policy>,
+        runner: Runner,
+    ) -> Arc<Self> {
         Arc::new(Self {
             admin,
+            policy,
             rounds: Rounds::new(runner),
             state: Mutex::default(),
         })
@@ -73,6 +80,16 @@ impl Exporting {
     pub(super) fn provider_came(self: &Arc<Self>) {
         locked(&self.state).providers += 1;
         self.request_all();
+    }
+
+    /// The policy says something else than before of those that are known.
+    pub(super) fn reconsider(self: &Arc<Self>) {
+        self.request_all();
+    }
+
+    /// Why the policy keeps a service from being exported.
+    pub(super) fn refusal(&self, service: &ServiceRef) -> Option<String> {
+        self.policy.export(&service.properties()).err()
     }
 
     pub(super) async fn close(self: &Arc<Self>) {
@@ -112,7 +129,23 @@ impl Exporting {
             )
         };
         let properties = service.properties();
-        let asks = !wanted_interfaces(&properties).is_empty();
+        let overrides = self.policy.export(&properties);
+        let (overrides, asks) = match overrides {
+            Ok(overrides) => (overrides, true),
+            Err(reason) => {
+                tracing::debug!(%service, reason, "the policy keeps a service from being exported");
+                (Properties::new(), false)
+            }
+        };
+        let properties = match overrides.is_empty() {
+            true => properties,
+            false => {
+                let mut all = Properties::clone(&properties);
+                all.merge(&overrides);
+                Arc::new(all)
+            }
+        };
+        let asks = asks && !wanted_interfaces(&properties).is_empty();
         if closing || !asks || !service.is_registered() || service.is_imported() {
             close_all(exported).await;
             let mut state = locked(&self.state);
@@ -124,20 +157,23 @@ impl Exporting {
             return;
         }
         let registrations = match exported {
-            None => self.export(&service).await,
+            None => self.export(&service, &overrides).await,
             Some(exported) if exported.is_outdated(&properties) => {
                 close_all(Some(exported)).await;
-                self.export(&service).await
+                self.export(&service, &overrides).await
             }
             Some(exported) if exported.providers != providers => {
                 // New shares first, so that what is exported already stays.
-                let registrations = self.export(&service).await;
+                let registrations = self.export(&service, &overrides).await;
                 close_all(Some(exported)).await;
                 registrations
             }
             Some(exported) if exported.properties != properties => {
                 for registration in &exported.registrations {
-                    report(&service, registration.update(None).await.map(drop));
+                    report(
+                        &service,
+                        registration.update(Some(&overrides)).await.map(drop),
+                    );
                 }
                 exported.registrations
             }
@@ -152,8 +188,12 @@ impl Exporting {
         }
     }
 
-    async fn export(&self, service: &ServiceRef) -> Vec<ExportRegistration> {
-        match self.admin.export_service(service, &Properties::new()).await {
+    async fn export(
+        &self,
+        service: &ServiceRef,
+        overrides: &Properties,
+    ) -> Vec<ExportRegistration> {
+        match self.admin.export_service(service, overrides).await {
             Ok(registrations) => registrations,
             Err(error) => {
                 report(service, Err(error));

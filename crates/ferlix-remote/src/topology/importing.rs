@@ -1,10 +1,13 @@
-//! Imports every endpoint that a discovery tells of, and keeps the proxies in line with it.
+//! Imports every endpoint that a discovery tells of and the policy lets through, and keeps the proxies in line with it.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use ferlix_core::error_chain;
+use ferlix_core::registry::ServiceRef;
+use ferlix_core::service::HealthSubscription;
 
+use super::decision::{Admitted, Contender, Policy, places};
 use crate::Error;
 use crate::admin::{ImportRegistration, RemoteServiceAdmin};
 use crate::endpoint::EndpointDescription;
@@ -14,6 +17,7 @@ use crate::work::{Runner, Turns, locked};
 /// What one manager imports.
 pub(super) struct Importing {
     admin: Arc<dyn RemoteServiceAdmin>,
+    policy: Arc<dyn Policy>,
     framework_uuid: String,
     runner: Runner,
     turns: Turns<String>,
@@ -29,11 +33,45 @@ struct State {
 }
 
 /// An endpoint that some discovery knows, or knew.
-#[derive(Default)]
 struct Known {
     /// The discoveries that know it, and how each describes it; the one that spoke last at the end.
     sources: Vec<(String, EndpointDescription)>,
+    /// What the policy says of it alone.
+    admitted: Result<Admitted, String>,
+    /// As what it is to be imported, or why not, all endpoints considered.
+    decision: Result<EndpointDescription, String>,
     imported: Option<Imported>,
+}
+
+impl Default for Known {
+    fn default() -> Self {
+        let unknown = || "no discovery knows it any more".to_owned();
+        Self {
+            sources: Vec::new(),
+            admitted: Err(unknown()),
+            decision: Err(unknown()),
+            imported: None,
+        }
+    }
+}
+
+impl Known {
+    /// Whether it must share places with others.
+    fn is_limited(&self) -> bool {
+        self.admitted
+            .as_ref()
+            .is_ok_and(|admitted| admitted.limit.is_some())
+    }
+
+    /// Takes over a decision; says whether it is another one.
+    fn decide(&mut self, decision: Result<EndpointDescription, String>) -> bool {
+        let same = match (&self.decision, &decision) {
+            (Ok(before), Ok(after)) => before.same_content(after),
+            (before, after) => before.is_ok() == after.is_ok(),
+        };
+        self.decision = decision;
+        !same
+    }
 }
 
 /// What came of the last import.
@@ -43,6 +81,8 @@ struct Imported {
     providers: u64,
     /// The error when there is no provider that takes it.
     registration: Result<ImportRegistration, Error>,
+    /// Tells when its exporter does not answer, or does again, where that matters.
+    _health: Option<Arc<HealthSubscription>>,
 }
 
 impl Imported {
@@ -72,6 +112,15 @@ impl Imported {
         }
     }
 
+    fn proxy(&self) -> Option<ServiceRef> {
+        self.registration
+            .as_ref()
+            .ok()?
+            .reference()
+            .ok()?
+            .imported_service()
+    }
+
     async fn close(&self) {
         if let Ok(registration) = &self.registration {
             registration.close().await;
@@ -82,11 +131,13 @@ impl Imported {
 impl Importing {
     pub(super) fn new(
         admin: Arc<dyn RemoteServiceAdmin>,
+        policy: Arc<dyn Policy>,
         framework_uuid: &str,
         runner: Runner,
     ) -> Arc<Self> {
         Arc::new(Self {
             admin,
+            policy,
             framework_uuid: framework_uuid.to_owned(),
             runner,
             turns: Turns::default(),
@@ -95,9 +146,9 @@ impl Importing {
     }
 
     /// A discovery tells of an endpoint.
-    pub(super) async fn endpoint_changed(&self, event: EndpointEvent) {
+    pub(super) async fn endpoint_changed(self: &Arc<Self>, event: EndpointEvent) {
         let id = event.endpoint.id().to_owned();
-        {
+        let others = {
             let mut state = locked(&self.state);
             let known = match event.kind {
                 EndpointEventKind::Removed | EndpointEventKind::ModifiedEndMatch => {
@@ -114,17 +165,83 @@ impl Importing {
             ) {
                 known.sources.push((event.source, event.endpoint));
             }
+            let was_limited = known.is_limited();
+            self.admit(known);
+            let limited = was_limited || known.is_limited();
+            if !limited {
+                let decision = known.admitted.clone().map(|admitted| admitted.endpoint);
+                known.decide(decision);
+                Vec::new()
+            } else {
+                decide(&mut state)
+            }
+        };
+        // What takes the place of another comes before that goes.
+        for other in others.into_iter().filter(|other| *other != id) {
+            self.begin(other);
         }
         self.bring_in_line(&id).await;
     }
 
+    /// What the policy says of one endpoint, and what nobody may decide otherwise.
+    fn admit(&self, known: &mut Known) {
+        known.admitted = match known.sources.last() {
+            None => Err("no discovery knows it any more".to_owned()),
+            // What this framework exports is not imported here.
+            Some((_, endpoint)) if endpoint.framework_uuid() == Some(&self.framework_uuid) => {
+                Err("this framework exports it".to_owned())
+            }
+            Some((_, endpoint)) => self.policy.import(endpoint),
+        };
+    }
+
+    /// The policy says something else than before, of the endpoints of an interface or of all.
+    pub(super) fn reconsider(self: &Arc<Self>, interface: Option<&str>) {
+        let changed = {
+            let mut state = locked(&self.state);
+            let concerned = |known: &Known| {
+                let interfaces = known
+                    .sources
+                    .last()
+                    .map(|(_, endpoint)| endpoint.interfaces());
+                interface.is_none_or(|wanted| {
+                    interfaces
+                        .unwrap_or_default()
+                        .iter()
+                        .any(|one| one == wanted)
+                })
+            };
+            for known in state
+                .endpoints
+                .values_mut()
+                .filter(|known| concerned(known))
+            {
+                self.admit(known);
+            }
+            decide(&mut state)
+        };
+        changed.into_iter().for_each(|id| self.begin(id));
+    }
+
+    /// An exporter does not answer, or does again: another may have its place.
+    fn health_changed(self: &Arc<Self>) {
+        let changed = decide(&mut locked(&self.state));
+        // The call that found it out does not wait for it.
+        for id in changed {
+            let this = Arc::clone(self);
+            self.runner
+                .spawn(async move { this.bring_in_line(&id).await });
+        }
+    }
+
     /// Why an endpoint is not imported; `None` when it is, or is not known.
     pub(super) fn refusal(&self, endpoint: &EndpointDescription) -> Option<String> {
-        if endpoint.framework_uuid() == Some(&self.framework_uuid) {
-            return Some("this framework exports it".to_owned());
-        }
         let state = locked(&self.state);
-        match &state.endpoints.get(endpoint.id())?.imported {
+        let known = state.endpoints.get(endpoint.id())?;
+        if let Err(reason) = &known.decision {
+            return Some(reason.clone());
+        }
+        match &known.imported {
             Some(imported) => imported.refusal(),
             None => Some("its import is under way".to_owned()),
         }
@@ -137,14 +254,10 @@ impl Importing {
             state.providers += 1;
             state.endpoints.keys().cloned().collect()
         };
-        for id in ids {
-            let this = Arc::clone(self);
-            self.runner
-                .begin(async move { this.bring_in_line(&id).await });
-        }
+        ids.into_iter().for_each(|id| self.begin(id));
     }
 
-    pub(super) async fn close(&self) {
+    pub(super) async fn close(self: &Arc<Self>) {
         let ids: Vec<String> = {
             let mut state = locked(&self.state);
             state.closing = true;
@@ -153,31 +266,34 @@ impl Importing {
         futures_util::future::join_all(ids.iter().map(|id| self.bring_in_line(id))).await;
     }
 
-    /// Imports, updates or closes, so that there is a proxy if there is an endpoint.
-    async fn bring_in_line(&self, id: &str) {
+    fn begin(self: &Arc<Self>, id: String) {
+        let this = Arc::clone(self);
+        self.runner
+            .begin(async move { this.bring_in_line(&id).await });
+    }
+
+    /// Imports, updates or closes, so that there is a proxy if there is to be one.
+    async fn bring_in_line(self: &Arc<Self>, id: &str) {
         let _turn = self.turns.take(id.to_owned()).await;
-        let (endpoint, imported, providers) = {
+        let (endpoint, imported, providers, limited) = {
             let state = locked(&self.state);
             let Some(known) = state.endpoints.get(id) else {
                 return;
             };
-            let endpoint = known.sources.last().map(|(_, endpoint)| endpoint.clone());
             (
-                endpoint.filter(|_| !state.closing),
+                known.decision.clone().ok().filter(|_| !state.closing),
                 known.imported.clone(),
                 state.providers,
+                known.is_limited(),
             )
         };
-        // What this framework exports is not imported here.
-        let endpoint =
-            endpoint.filter(|endpoint| endpoint.framework_uuid() != Some(&self.framework_uuid));
         let Some(endpoint) = endpoint else {
             if let Some(imported) = imported {
                 imported.close().await;
             }
             let mut state = locked(&self.state);
             match state.endpoints.get_mut(id) {
-                // It came back meanwhile: the turn that follows sees to it.
+                // It is known still, or came back meanwhile: the turn that follows sees to it.
                 Some(known) if !known.sources.is_empty() => known.imported = None,
                 _ => drop(state.endpoints.remove(id)),
             }
@@ -196,13 +312,32 @@ impl Importing {
                 self.import(&endpoint).await
             }
         };
-        if let Some(known) = locked(&self.state).endpoints.get_mut(id) {
-            known.imported = Some(Imported {
-                endpoint,
-                providers,
-                registration,
-            });
+        let mut imported = Imported {
+            endpoint,
+            providers,
+            registration,
+            _health: None,
+        };
+        if limited {
+            imported._health = self.follow_health(&imported);
         }
+        let replaced = match locked(&self.state).endpoints.get_mut(id) {
+            Some(known) => known.imported.replace(imported),
+            None => Some(imported),
+        };
+        // It may hold the last subscription to a health.
+        drop(replaced);
+    }
+
+    fn follow_health(self: &Arc<Self>, imported: &Imported) -> Option<Arc<HealthSubscription>> {
+        let proxy = imported.proxy()?;
+        let weak = Arc::downgrade(self);
+        let subscription = proxy.health()?.subscribe(move || {
+            if let Some(this) = weak.upgrade() {
+                this.health_changed();
+            }
+        });
+        Some(Arc::new(subscription))
     }
 
     async fn import(&self, endpoint: &EndpointDescription) -> Result<ImportRegistration, Error> {
@@ -231,4 +366,41 @@ impl Importing {
             }
         }
     }
+}
+
+/// Decides which endpoints have a proxy, after what the policy says of each; returns those of which it is news.
+fn decide(state: &mut State) -> Vec<String> {
+    let limited = |known: &&Known| known.is_limited();
+    let mut contenders = Vec::new();
+    for (id, known) in state.endpoints.iter().filter(|(_, known)| limited(known)) {
+        let Ok(Admitted {
+            endpoint,
+            limit: Some(limit),
+        }) = &known.admitted
+        else {
+            continue;
+        };
+        let proxy = known.imported.as_ref().and_then(Imported::proxy);
+        contenders.push(Contender {
+            id,
+            endpoint,
+            limit,
+            imported: proxy.is_some(),
+            failing: proxy.is_some_and(|proxy| !proxy.is_healthy()),
+        });
+    }
+    let mut reasons = places(&contenders).into_iter();
+    let mut changed = Vec::new();
+    for (id, known) in &mut state.endpoints {
+        let mut decision = known.admitted.clone().map(|admitted| admitted.endpoint);
+        if known.is_limited()
+            && let Some(Some(reason)) = reasons.next()
+        {
+            decision = Err(reason);
+        }
+        if known.decide(decision) {
+            changed.push(id.clone());
+        }
+    }
+    changed
 }

@@ -93,6 +93,7 @@ async fn an_endpoint_has_the_properties_that_peers_expect() {
         ("ecf.rsvc.id", Value::Long(1)),
         ("ecf.endpoint.ts", Value::Long(description.timestamp())),
         ("osgi.basic.timeout", Value::from(60_000)),
+        ("service.ranking", Value::from(5)),
         ("HELLO.NAME", Value::from("b")),
         ("ecf.exported.async.interfaces", Value::from("*")),
     ]);

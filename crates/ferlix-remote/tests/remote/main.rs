@@ -12,6 +12,7 @@ mod edef_properties;
 mod events;
 mod health;
 mod intents;
+mod policies;
 mod support;
 mod topology;
 mod why;

@@ -185,7 +185,7 @@ async fn an_export_follows_its_service() {
             .contains("hello.name")
     );
     change(&service, "service.ranking", "7");
-    assert_eq!(log().await, [""; 0], "peers do not see it");
+    assert_eq!(log().await, ["update 1", "readvertise 1"], "peers go by it");
     change(&service, "x.server.host", "there");
     assert_eq!(
         log().await,

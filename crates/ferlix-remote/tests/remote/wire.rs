@@ -197,10 +197,11 @@ fn the_writer_follows_the_profile_that_both_peers_read() {
         property("hello.list", "list", ["a", "b"]),
         property("hello.numbers", "set", [1_i64, 2]),
         property("osgi.basic.timeout", "string", "60000"),
+        property("service.ranking", "string", "5"),
         property(
             "ferlix.types",
             "string",
-            "hello.flag=boolean hello.numbers=int osgi.basic.timeout=int",
+            "hello.flag=boolean hello.numbers=int osgi.basic.timeout=int service.ranking=int",
         ),
     ];
     assert_eq!(encode(&description).unwrap(), expected);
