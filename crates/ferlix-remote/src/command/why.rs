@@ -17,6 +17,7 @@ use crate::endpoint::EndpointDescription;
 use crate::provider::{
     DiscoveredEndpoint, DiscoveredEndpoints, EndpointAdvertiser, EndpointEventListener, SCOPE,
 };
+use crate::topology::TopologyManager;
 
 impl RsaCommand {
     /// Says why, for the number of a service or the identity of an endpoint.
@@ -51,6 +52,13 @@ impl RsaCommand {
         if endpoints.is_empty() && asked_for && managers(context).is_empty() {
             let found = "there is no topology manager, which would ask for it";
             steps.push(Step::failed("policy", found));
+        }
+        if endpoints.is_empty() {
+            let managers = context.services::<dyn TopologyManager>(None);
+            let refusals = managers
+                .iter()
+                .filter_map(|manager| manager.export_refusal(service));
+            steps.extend(refusals.map(|refusal| Step::failed("policy", refusal)));
         }
         for error in errors {
             steps.push(Step::failed("error", error));

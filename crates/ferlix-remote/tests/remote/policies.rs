@@ -1,17 +1,19 @@
 //! The topology managers that choose: by rules, and by what is asked for.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use ferlix_core::command::{Arguments, CommandProvider, Session};
 use ferlix_core::component::{Best, ComponentState};
 use ferlix_core::framework::{BundleContext, Framework};
 use ferlix_core::property::{Properties, Value};
 use ferlix_core::registry::ServiceRef;
 use ferlix_core::{bundle, component};
-use ferlix_remote::admin;
 use ferlix_remote::endpoint::EndpointDescription;
 use ferlix_remote::provider::{EndpointDirectory, EndpointEventListener};
 use ferlix_remote::topology::{TopologyManager, ondemand, policy};
+use ferlix_remote::{admin, command};
 
 use crate::support::{
     Discovery, Distribution, Hello, Network, Other, endpoint, exported, register_hello,
@@ -32,6 +34,7 @@ impl House {
             .install(&admin::BUNDLE)
             .install(&policy::BUNDLE)
             .install(&ondemand::BUNDLE)
+            .install(&command::BUNDLE)
             .install(&GUESTS)
             .start()
             .await
@@ -119,6 +122,17 @@ impl House {
     }
 }
 
+/// What a line of the shell prints.
+async fn print(house: &House, command: &str, subject: &str) -> String {
+    let printed = Arc::new(Mutex::new(String::new()));
+    let output = Arc::clone(&printed);
+    let session = Session::new(move |text| output.lock().unwrap().push_str(text));
+    let arguments = Arguments::new(vec![subject.to_owned()], BTreeMap::new());
+    let commands = house.context.service::<dyn CommandProvider>(None).unwrap();
+    commands.run(command, &arguments, &session).await.unwrap();
+    printed.lock().unwrap().clone()
+}
+
 fn map(entries: &[(&str, Value)]) -> Value {
     Value::Map(
         entries
@@ -199,6 +213,8 @@ async fn only_what_matches_is_exported_with_what_the_rules_set() {
     );
     assert_eq!(why(secret.reference()), "export rule 1 keeps it out");
     assert_eq!(why(high.reference()), "");
+    let shown = print(&house, "why", &secret.reference().id().to_string()).await;
+    assert!(shown.contains("export rule 1 keeps it out"), "{shown}");
     // The service changes, and the rules then decide otherwise.
     low.set_properties(&Properties::from([("floor", 9)]))
         .unwrap();
