@@ -14,7 +14,7 @@ use ferlix_examples::hello::Hello;
 use ferlix_tests::Program;
 
 use crate::error::Error;
-use crate::{cores, directory, frameworks, http_floor, remote};
+use crate::{calls, cores, directory, frameworks, http_floor, remote, steady};
 
 /// What a child serves.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
@@ -27,6 +27,12 @@ pub(crate) enum Role {
     Exporter,
     /// The bare hyper server.
     HttpFloor,
+    /// What it gets, it sends back, on one thread.
+    TcpEcho,
+    /// The bench's own service, without a framework.
+    Work,
+    /// The same under 10,000 numbers.
+    Work10000,
     /// A framework that exports and imports, and says what memory that takes.
     Remote,
 }
@@ -100,6 +106,9 @@ pub(crate) fn serve(role: Role, etcd: Option<SocketAddr>) -> Result<(), Error> {
                 future::pending().await
             }
             Role::HttpFloor => http_floor::serve().await,
+            Role::TcpEcho => steady::serve_echo(),
+            Role::Work => calls::serve(1).await,
+            Role::Work10000 => calls::serve(10_000).await,
             Role::Remote => {
                 remote::weigh().await?;
                 future::pending().await

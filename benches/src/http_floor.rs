@@ -7,6 +7,7 @@
 
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HOST};
@@ -23,6 +24,7 @@ use tokio::net::{TcpListener, TcpStream};
 use crate::child;
 use crate::error::Error;
 use crate::load::Caller;
+use crate::payload::Payload;
 
 /// Who calls.
 pub(crate) const FROM: &str = "ConsumerSync";
@@ -60,13 +62,22 @@ const TEXT_XML: HeaderValue = HeaderValue::from_static("text/xml");
 pub(crate) async fn serve() -> Result<(), Error> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     child::announce(listener.local_addr()?);
-    let answer = answer();
+    let mut answers = vec![(PATH, answer())];
+    for payload in Payload::ALL {
+        answers.push((payload.path(), payload.answer()?));
+    }
+    let answers = Arc::new(answers);
     loop {
         let (stream, _) = listener.accept().await?;
         stream.set_nodelay(true)?;
-        let answer = answer.clone();
+        let answers = Arc::clone(&answers);
         tokio::spawn(async move {
-            let service = service_fn(move |request| respond(request, answer.clone()));
+            let service = service_fn(move |request: Request<Incoming>| {
+                let mut known = answers.iter();
+                let answer = known.find(|(path, _)| *path == request.uri().path());
+                let answer = answer.map_or_else(Bytes::new, |(_, answer)| answer.clone());
+                respond(request, answer)
+            });
             let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
             // A client that goes away in the middle is the end of its connection and no more.
             let _ = connection.await;
@@ -85,19 +96,46 @@ async fn respond(
     Ok(response)
 }
 
-/// What a client posts, and what has to come back.
+/// What a client posts and where, and what has to come back.
 #[derive(Clone, Debug)]
-struct Exchange {
+pub(crate) struct Exchange {
+    path: &'static str,
     request: Bytes,
     answer: Bytes,
 }
 
 impl Exchange {
-    fn new(service: u64) -> Self {
+    /// A greeting by the service with this number.
+    pub(crate) fn greeting(service: u64) -> Self {
         Self {
+            path: PATH,
             request: request(service),
             answer: answer(),
         }
+    }
+
+    /// A call of the bench's own service, number 1, by its exporter or (`floor`) by the bare server.
+    pub(crate) fn of(payload: Payload, floor: bool) -> Result<Self, Error> {
+        Ok(Self {
+            path: if floor { payload.path() } else { PATH },
+            request: payload.request(1)?,
+            answer: payload.answer()?,
+        })
+    }
+
+    /// The whole request, as it goes over the wire.
+    pub(crate) fn octets(&self) -> Vec<u8> {
+        let head = format!(
+            "POST {} HTTP/1.1\r\nhost: localhost\r\ncontent-type: text/xml\r\ncontent-length: {}\r\n\r\n",
+            self.path,
+            self.request.len()
+        );
+        [head.as_bytes(), &self.request].concat()
+    }
+
+    /// The document that has to come back.
+    pub(crate) fn answer(&self) -> &[u8] {
+        &self.answer
     }
 
     fn post(&self, uri: Uri) -> Request<Full<Bytes>> {
@@ -127,8 +165,8 @@ pub(crate) struct BareClient {
 }
 
 impl BareClient {
-    /// Connects; the calls are to the remote service of that number.
-    pub(crate) async fn connect(address: SocketAddr, service: u64) -> Result<Self, Error> {
+    /// Connects.
+    pub(crate) async fn connect(address: SocketAddr, exchange: Exchange) -> Result<Self, Error> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
         let (sender, connection) = handshake(TokioIo::new(stream)).await?;
@@ -139,14 +177,14 @@ impl BareClient {
         Ok(Self {
             sender,
             host,
-            exchange: Exchange::new(service),
+            exchange,
         })
     }
 }
 
 impl Caller for BareClient {
     async fn call(&mut self) -> Result<(), Error> {
-        let mut request = self.exchange.post(Uri::from_static(PATH));
+        let mut request = self.exchange.post(Uri::from_static(self.exchange.path));
         request.headers_mut().insert(HOST, self.host.clone());
         self.sender.ready().await?;
         let response = self.sender.send_request(request).await?;
@@ -165,16 +203,16 @@ pub(crate) struct PooledClient {
 
 impl PooledClient {
     /// An empty pool; clones share it.
-    pub(crate) fn new(address: SocketAddr, service: u64) -> Result<Self, Error> {
+    pub(crate) fn new(address: SocketAddr, exchange: Exchange) -> Result<Self, Error> {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
-        let url = format!("http://{address}{PATH}");
+        let url = format!("http://{address}{}", exchange.path);
         Ok(Self {
             client: legacy::Client::builder(TokioExecutor::new()).build(connector),
             uri: url
                 .parse()
                 .map_err(|_| Error::Answer(format!("{url} is no URL")))?,
-            exchange: Exchange::new(service),
+            exchange,
         })
     }
 }

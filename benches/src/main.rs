@@ -6,7 +6,9 @@
 //! measured take turns, so that a machine that changes pace changes it for both. The ratio to the floor is
 //! the figure to compare between machines and days; it is taken of each pair of turns, before the median. Nothing is judged here, and nothing is stored.
 
+mod calls;
 mod child;
+mod codec;
 mod core;
 mod cores;
 mod directory;
@@ -18,8 +20,10 @@ mod http_floor;
 mod load;
 mod memory;
 mod micro;
+mod payload;
 mod recovery;
 mod remote;
+mod steady;
 mod table;
 mod xmlrpc;
 
@@ -50,6 +54,10 @@ struct Arguments {
 enum Benchmark {
     /// XML-RPC calls per second and their times
     Xmlrpc,
+    /// Calls of several sizes, at once and at a steady rate, and how they grow
+    Calls,
+    /// Documents read and written
+    Codec,
     /// The time from a service's export to a component's having its proxy elsewhere
     Discovery,
     /// What it takes to know 10,000 endpoints
@@ -84,6 +92,11 @@ fn measure(names: &[Benchmark]) -> Result<(), Error> {
         if names.is_empty() || names.contains(benchmark) {
             match benchmark {
                 Benchmark::Xmlrpc => xmlrpc::run()?,
+                Benchmark::Calls => {
+                    calls::run()?;
+                    steady::run()?;
+                }
+                Benchmark::Codec => codec::run()?,
                 Benchmark::Discovery => discovery::run()?,
                 Benchmark::Directory => directory::run()?,
                 Benchmark::Memory => memory::run()?,

@@ -14,12 +14,17 @@ use crate::child::{Role, Server};
 use crate::cores::{self, Cores};
 use crate::error::Error;
 use crate::frameworks::{self, Consumer};
-use crate::http_floor::{BareClient, PooledClient};
+use crate::http_floor::{BareClient, Exchange, PooledClient};
 use crate::load::{self, Caller, Figures};
 use crate::{REPETITIONS, table};
 
 /// Connections at once, and where the ends run.
-const SETTINGS: &[(usize, Cores)] = &[(1, Cores::One), (16, Cores::One), (16, Cores::Free)];
+const SETTINGS: &[(usize, Cores)] = &[
+    (1, Cores::One),
+    (16, Cores::One),
+    (16, Cores::Free),
+    (256, Cores::Free),
+];
 
 /// What is measured; the first is the floor.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -54,10 +59,10 @@ impl Subject {
         };
         match self {
             Self::Floor | Self::Exporter => {
-                load::drive(bare(address, service, connections).await?).await
+                load::drive(bare(address, &Exchange::greeting(service), connections).await?).await
             }
             Self::Pooled => {
-                let client = PooledClient::new(address, service)?;
+                let client = PooledClient::new(address, Exchange::greeting(service))?;
                 load::drive(vec![client; connections]).await
             }
             Self::Proxy => {
@@ -68,14 +73,14 @@ impl Subject {
     }
 }
 
-async fn bare(
+pub(crate) async fn bare(
     address: SocketAddr,
-    service: u64,
+    exchange: &Exchange,
     connections: usize,
 ) -> Result<Vec<BareClient>, Error> {
     let mut clients = Vec::with_capacity(connections);
     for _ in 0..connections {
-        clients.push(BareClient::connect(address, service).await?);
+        clients.push(BareClient::connect(address, exchange.clone()).await?);
     }
     Ok(clients)
 }

@@ -11,6 +11,7 @@
 
 mod edef;
 mod filter;
+mod http_request;
 mod path;
 mod record;
 mod shell_line;
@@ -18,6 +19,7 @@ mod xmlrpc;
 
 pub use edef::edef;
 pub use filter::filter;
+pub use http_request::http_request;
 pub use path::path;
 pub use record::record;
 pub use shell_line::shell_line;
@@ -27,9 +29,10 @@ pub use xmlrpc::{xmlrpc_call, xmlrpc_response};
 pub type Check = fn(&[u8]);
 
 /// Every check under the name of its fuzz program and of its folder in `fuzz/corpus`.
-pub const CHECKS: [(&str, Check); 7] = [
+pub const CHECKS: [(&str, Check); 8] = [
     ("edef", edef),
     ("filter", filter),
+    ("http_request", http_request),
     ("path", path),
     ("record", record),
     ("shell_line", shell_line),

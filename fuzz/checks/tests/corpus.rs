@@ -49,6 +49,7 @@ macro_rules! corpora {
 corpora!(
     edef,
     filter,
+    http_request,
     path,
     record,
     shell_line,

@@ -169,10 +169,10 @@ impl Connection {
         self.blocked.store(blocked, Ordering::Relaxed);
     }
 
-    /// The client closed its side. `true` when it is owed an answer that nothing it could send would change.
+    /// The client closed its side. `true` when it is owed an answer: also while its body is on its way to the handler, of
+    /// which all may have come before.
     pub(super) fn end_of_stream(&self) -> bool {
-        let owed = self.phase() == Phase::Busy
-            && self.body.load(Ordering::Relaxed) == BodyState::Done as u8;
+        let owed = self.phase() == Phase::Busy;
         if owed {
             self.closed_by_client.store(true, Ordering::Relaxed);
         }

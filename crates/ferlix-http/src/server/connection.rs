@@ -358,6 +358,28 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_body_is_read_of_a_client_that_closed_its_side_behind_it() {
+        for (length, status) in [(5, 200), (6, 408)] {
+            let (mut client, task, _shared) = connection();
+            let begun = Instant::now();
+            let text =
+                format!("POST /reads HTTP/1.1\r\nhost: x\r\ncontent-length: {length}\r\n\r\nabcde");
+            client.write_all(text.as_bytes()).await.unwrap();
+            client.shutdown().await.unwrap();
+            let mut answer = String::new();
+            client.read_to_string(&mut answer).await.unwrap();
+            assert!(
+                answer.starts_with(&format!("HTTP/1.1 {status} ")),
+                "{answer}"
+            );
+            assert_eq!(answer.ends_with("\r\n\r\nabcde"), status == 200, "{answer}");
+            assert!(begun.elapsed().as_secs() <= 1, "{:?}", begun.elapsed());
+            drop(client);
+            task.await.unwrap();
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_client_that_is_gone_ends_its_handler() {
         let (mut client, task, _shared) = connection();
         let begun = Instant::now();

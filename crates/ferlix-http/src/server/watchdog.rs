@@ -14,6 +14,8 @@ const SLOWEST_BODY: u64 = 500;
 /// How long a handler may work on for a client that closed its side. Most that do are gone, and only what is written to them
 /// would show it; some have only no more to send.
 const HALF_CLOSED: Duration = Duration::from_secs(2);
+/// How long a handler may wait for the rest of a body when the client closed its side: what had come by then is on its way.
+const CUT_OFF: Duration = Duration::from_millis(100);
 /// How long what a client still sends is thrown away before the connection is cut.
 const LINGER: Duration = Duration::from_secs(2);
 
@@ -100,7 +102,10 @@ impl Watchdog {
                     let bytes = connection.received().saturating_sub(before);
                     began + self.limits.pause + Duration::from_secs(bytes / SLOWEST_BODY)
                 });
-                Some((pause_ends.min(body_ends), Overdue::Body))
+                let body_ends = pause_ends.min(body_ends);
+                let cut_off = self.closed.map(|closed| closed + CUT_OFF);
+                let ends = cut_off.map_or(body_ends, |cut_off| body_ends.min(cut_off));
+                Some((ends, Overdue::Body))
             }
             Phase::Busy if connection.is_given_up() => None,
             Phase::Busy => self
