@@ -91,7 +91,7 @@ async fn import(framework: &Framework, endpoint: &Json, changed: &[(&str, &str)]
         .collect();
     texts.extend(changed);
     let wire = texts.into_iter().map(|(name, text)| WireProperty {
-        name: name.to_owned(),
+        name: name.into(),
         kind: WireKind::String,
         value: Value::from(text),
     });

@@ -591,9 +591,10 @@ async fn a_record_that_is_too_large_or_wrong_is_refused_with_the_reason() {
 }
 
 #[tokio::test]
-async fn ten_thousand_endpoints_of_five_hundred_sessions_are_known_exactly() {
+async fn thousands_of_endpoints_of_five_hundred_sessions_are_known_exactly() {
     const SESSIONS: usize = 500;
-    const EACH: usize = 20;
+    // What is not optimised takes its time; the benchmarks check the same ten thousand.
+    const EACH: usize = if cfg!(debug_assertions) { 4 } else { 20 };
     let etcd = etcd().await;
     let config = ferlix_etcd::EtcdConfig::new([etcd.local_addr().to_string()]);
     let client = ferlix_etcd::Client::connect(config).await.unwrap();

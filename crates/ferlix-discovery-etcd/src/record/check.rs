@@ -44,7 +44,7 @@ pub(super) fn check(endpoint_id: &str, properties: &[WireProperty]) -> Result<()
         return Err(format!("it has more than {MAX_PROPERTIES} properties"));
     }
     for name in REQUIRED {
-        let found = properties.iter().find(|property| property.name == name);
+        let found = properties.iter().find(|property| *property.name == *name);
         let property = found.ok_or_else(|| format!("{name} is missing"))?;
         match &property.value {
             Value::String(text) if property.kind == WireKind::String && !text.trim().is_empty() => {
@@ -68,7 +68,7 @@ pub(super) fn check(endpoint_id: &str, properties: &[WireProperty]) -> Result<()
     }
     let mut seen: Vec<&str> = Vec::with_capacity(properties.len());
     for property in properties {
-        let name = property.name.as_str();
+        let name = &*property.name;
         if name.is_empty() {
             return Err("a property has no name".to_owned());
         }
@@ -82,7 +82,7 @@ pub(super) fn check(endpoint_id: &str, properties: &[WireProperty]) -> Result<()
 }
 
 fn find_text<'p>(properties: &'p [WireProperty], name: &str) -> Option<&'p str> {
-    let found = properties.iter().find(|property| property.name == name)?;
+    let found = properties.iter().find(|property| *property.name == *name)?;
     found.value.as_str()
 }
 
@@ -142,7 +142,7 @@ mod tests {
 
     fn property(name: &str, kind: WireKind, value: Value) -> WireProperty {
         WireProperty {
-            name: name.to_owned(),
+            name: name.into(),
             kind,
             value,
         }
@@ -178,7 +178,7 @@ mod tests {
         }
         for name in NUMBERS {
             let mut wrong = good();
-            let of = |property: &&mut WireProperty| property.name == name;
+            let of = |property: &&mut WireProperty| *property.name == *name;
             wrong.iter_mut().find(of).unwrap().value = Value::from("x");
             assert!(check("e", &wrong).unwrap_err().contains("decimal"));
         }

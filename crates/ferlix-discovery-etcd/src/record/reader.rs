@@ -7,7 +7,7 @@ use std::fmt;
 
 use ferlix_core::property::Value;
 use ferlix_remote::endpoint::{
-    EndpointDescription, MAX_PROPERTIES, WireKind, WireProperty, decode,
+    EndpointDescription, MAX_PROPERTIES, WireKind, WireProperty, decode, names,
 };
 use serde::de::{
     DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor,
@@ -46,6 +46,52 @@ pub fn read(bytes: &[u8]) -> Result<EndpointDescription, Error> {
     Ok(decode(record.properties)?)
 }
 
+/// The members of objects that mean something.
+enum Member {
+    Name,
+    Other,
+    Properties,
+    ServiceType,
+    Type,
+    Value,
+}
+
+impl Member {
+    fn of(name: &str) -> Self {
+        match name {
+            "name" => Self::Name,
+            "properties" => Self::Properties,
+            "servicetype" => Self::ServiceType,
+            "type" => Self::Type,
+            "value" => Self::Value,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// Reads a text where it lies, without a copy, as what a function makes of it.
+struct Text<T>(fn(&str) -> T);
+
+impl<'de, T> DeserializeSeed<'de> for Text<T> {
+    type Value = T;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<T, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl<T> Visitor<'_> for Text<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string")
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<T, E> {
+        Ok((self.0)(text))
+    }
+}
+
 struct Record {
     properties: Vec<WireProperty>,
     is_other_service: bool,
@@ -71,14 +117,16 @@ impl<'de> Visitor<'de> for RecordSeed<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Record, A::Error> {
         let mut properties = None;
         let mut is_other_service = false;
-        while let Some(name) = members.next_key::<String>()? {
+        while let Some(member) = members.next_key_seed(Text(Member::of))? {
             self.0.spend()?;
-            match name.as_str() {
-                "properties" if properties.is_some() => {
+            match member {
+                Member::Properties if properties.is_some() => {
                     return Err(A::Error::duplicate_field("properties"));
                 }
-                "properties" => properties = Some(members.next_value_seed(PropertiesSeed(self.0))?),
-                "servicetype" => {
+                Member::Properties => {
+                    properties = Some(members.next_value_seed(PropertiesSeed(self.0))?);
+                }
+                Member::ServiceType => {
                     let kind = members.next_value_seed(Node::new(self.0))?;
                     is_other_service = is_of_other_type(&kind);
                 }
@@ -162,12 +210,12 @@ impl<'de> Visitor<'de> for PropertySeed<'_> {
         // Without a type, or with one that nobody knows, the value speaks for itself.
         let mut kind = WireKind::Object;
         let mut value = Value::Null;
-        while let Some(member) = members.next_key::<String>()? {
+        while let Some(member) = members.next_key_seed(Text(Member::of))? {
             self.0.spend()?;
-            match member.as_str() {
-                "name" => name = Some(members.next_value::<String>()?),
-                "type" => kind = WireKind::from_name(&members.next_value::<String>()?),
-                "value" => value = members.next_value_seed(Node::new(self.0))?,
+            match member {
+                Member::Name => name = Some(members.next_value_seed(Text(names::shared))?),
+                Member::Type => kind = members.next_value_seed(Text(WireKind::from_name))?,
+                Member::Value => value = members.next_value_seed(Node::new(self.0))?,
                 _ => {
                     members.next_value::<IgnoredAny>()?;
                 }

@@ -64,7 +64,7 @@ impl Draft {
         check::check(endpoint.id(), &properties).map_err(refused)?;
         let timestamp_index = properties
             .iter()
-            .position(|property| property.name == names::ECF_ENDPOINT_TIMESTAMP)
+            .position(|property| &*property.name == names::ECF_ENDPOINT_TIMESTAMP)
             .ok_or_else(|| refused(format!("{} is missing", names::ECF_ENDPOINT_TIMESTAMP)))?;
         properties.remove(timestamp_index);
         Ok(Self {
@@ -84,7 +84,7 @@ impl Draft {
     #[must_use]
     pub(crate) fn container_id(&self) -> &str {
         let property = self.properties.iter();
-        let mut container = property.filter(|property| property.name == names::ECF_ENDPOINT_ID);
+        let mut container = property.filter(|property| &*property.name == names::ECF_ENDPOINT_ID);
         container
             .next()
             .and_then(|property| property.value.as_str())

@@ -68,8 +68,10 @@ impl EndpointDescription {
                 });
             }
         };
-        properties.insert(names::ENDPOINT_ID, id.as_str());
-        properties.insert_absent(names::SERVICE_IMPORTED, "true");
+        if properties.text(names::ENDPOINT_ID) != Some(id.as_str()) {
+            properties.insert(names::shared(names::ENDPOINT_ID), id.as_str());
+        }
+        properties.insert_absent(names::shared(names::SERVICE_IMPORTED), "true");
         check_versions(&properties)?;
         let inner = Inner {
             framework_uuid: text(&properties, names::ENDPOINT_FRAMEWORK_UUID)?,

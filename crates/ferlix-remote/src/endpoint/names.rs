@@ -2,6 +2,8 @@
 //!
 //! Only names and what they mean; who sets and reads them is in the Remote Service Admin and in the codecs.
 
+use std::sync::{Arc, LazyLock};
+
 pub use ferlix_core::property::keys::{OBJECT_CLASS, SERVICE_ID, SERVICE_RANKING};
 
 // --- OSGi Remote Services and Remote Service Admin -------------------------------------------------------------
@@ -117,6 +119,21 @@ pub fn is_reserved(key: &str) -> bool {
         || RESERVED
             .iter()
             .any(|reserved| reserved.eq_ignore_ascii_case(key))
+}
+
+/// A name as a property map keeps it. That of a standard property is one for all descriptions: a directory of thousands
+/// holds it once.
+#[must_use]
+pub fn shared(name: &str) -> Arc<str> {
+    static STANDARD: LazyLock<Vec<Arc<str>>> = LazyLock::new(|| {
+        let more = [OSGI_BASIC_TIMEOUT, FERLIX_TYPES];
+        let names = RESERVED.iter().chain(&more);
+        names.map(|name| Arc::from(*name)).collect()
+    });
+    match STANDARD.iter().find(|standard| ***standard == *name) {
+        Some(standard) => Arc::clone(standard),
+        None => name.into(),
+    }
 }
 
 /// The package version key of a package.

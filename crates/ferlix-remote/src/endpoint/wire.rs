@@ -3,6 +3,8 @@
 //! [`encode`] writes the one form that both iPOPO and Eclipse ECF read; [`decode`] reads everything that either of them
 //! writes. A discovery only has to turn [`WireProperty`]s into its own syntax and back.
 
+use std::sync::Arc;
+
 use ferlix_core::property::{Properties, Value};
 
 use super::EndpointDescription;
@@ -82,8 +84,8 @@ impl WireKind {
 /// One property on the wire.
 #[derive(Clone, Debug, PartialEq)]
 pub struct WireProperty {
-    /// The key.
-    pub name: String,
+    /// The key; see [`names::shared`].
+    pub name: Arc<str>,
     /// The name of its type.
     pub kind: WireKind,
     /// A plain value. [`encode`] writes strings, booleans, longs, finite doubles, and lists and maps of these; a reader of
@@ -95,7 +97,7 @@ impl WireProperty {
     /// A text.
     fn text(name: &str, value: impl Into<String>) -> Self {
         Self {
-            name: name.to_owned(),
+            name: names::shared(name),
             kind: WireKind::String,
             value: Value::String(value.into()),
         }
@@ -203,7 +205,7 @@ fn encode_others(properties: &Properties, written: &mut Vec<WireProperty>) {
     for (key, value) in properties.iter().filter(|(key, _)| travels(key)) {
         let mut push = |kind, value| {
             written.push(WireProperty {
-                name: key.to_owned(),
+                name: key.into(),
                 kind,
                 value,
             });
@@ -373,7 +375,7 @@ fn decode_value(name: &str, kind: WireKind, value: Value) -> Result<Value, Error
         });
     }
     let read = match kind {
-        WireKind::String | WireKind::Object => Some(value.clone()),
+        WireKind::String | WireKind::Object => return Ok(value),
         WireKind::Bytes => value
             .as_str()
             .and_then(scalar::from_base64)

@@ -29,7 +29,7 @@ fn plain(json: &serde_json::Value) -> Value {
 fn captured(text: &str) -> Vec<WireProperty> {
     let json: serde_json::Value = serde_json::from_str(text).unwrap();
     let property = |property: &serde_json::Value| WireProperty {
-        name: property["name"].as_str().unwrap().to_owned(),
+        name: property["name"].as_str().unwrap().into(),
         kind: WireKind::from_name(property["type"].as_str().unwrap()),
         value: plain(&property["value"]),
     };
@@ -43,7 +43,7 @@ fn captured(text: &str) -> Vec<WireProperty> {
 
 fn property(name: &str, kind: &str, value: impl Into<Value>) -> WireProperty {
     WireProperty {
-        name: name.to_owned(),
+        name: name.into(),
         kind: WireKind::from_name(kind),
         value: value.into(),
     }
@@ -127,7 +127,7 @@ fn a_java_update_changes_more_than_the_time_stamp() {
     assert!(!before.same_content(&after));
     let mut repeated = captured(include_str!("../fixtures/java_generic.json"));
     for property in &mut repeated {
-        if property.name == "ecf.endpoint.ts" {
+        if &*property.name == "ecf.endpoint.ts" {
             property.value = Value::from("1795349999999");
         }
     }
