@@ -211,7 +211,7 @@ pub fn for_every_etcd(name: &str, test: impl Fn(&mut EtcdServer)) {
     }
 }
 
-fn version(binary: &PathBuf) -> String {
+pub(crate) fn version(binary: &PathBuf) -> String {
     let output = Command::new(binary)
         .arg("--version")
         .output()
@@ -225,7 +225,7 @@ fn version(binary: &PathBuf) -> String {
 }
 
 /// Two ports that were free a moment ago.
-fn free_ports() -> (u16, u16) {
+pub(crate) fn free_ports() -> (u16, u16) {
     let bind = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has free ports");
     let port = |listener: &TcpListener| {
         let address = listener
@@ -268,7 +268,11 @@ fn launch(kind: &Kind, version: &str, client_port: u16, peer_port: u16, data: &T
 }
 
 /// `Err` carries what the server printed when it ended instead, most likely because a port was taken.
-fn wait_until_served(kind: &Kind, port: u16, program: &mut Program) -> Result<(), String> {
+pub(crate) fn wait_until_served(
+    kind: &Kind,
+    port: u16,
+    program: &mut Program,
+) -> Result<(), String> {
     let deadline = Instant::now() + DEADLINE;
     while !serves(kind, port) {
         if program.has_ended() {
@@ -291,7 +295,7 @@ fn wait_until_served(kind: &Kind, port: u16, program: &mut Program) -> Result<()
 
 /// A real etcd listens before it serves, and says on `/health` when it does; the embedded one serves what it
 /// accepts.
-fn serves(kind: &Kind, port: u16) -> bool {
+pub(crate) fn serves(kind: &Kind, port: u16) -> bool {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let Ok(mut stream) = TcpStream::connect_timeout(&address, Duration::from_secs(1)) else {
         return false;

@@ -10,6 +10,7 @@
 //! Tests that need [`peers`] are marked `#[ignore = "…"]`, are run by `cargo xtask test`, and are counted
 //! by it through [`peers::report`].
 
+pub mod cluster;
 pub mod etcd;
 pub mod peers;
 pub mod program;
@@ -18,6 +19,7 @@ pub mod tutorial;
 
 use std::time::Duration;
 
+pub use cluster::EtcdCluster;
 pub use etcd::{EtcdServer, for_every_etcd};
 pub use program::{Mark, Program};
 pub use python::PythonPeer;

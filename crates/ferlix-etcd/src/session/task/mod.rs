@@ -3,7 +3,8 @@
 //! There is one way back from everything – a lost lease, a cancelled or compacted watch, a stream that ended, a token that
 //! is no longer good, a peer that is silent: dial anew, renew the old lease over a new stream or take a new one, read the
 //! whole range at one revision, compare our own keys with the [`Ledger`], hand the snapshot to the consumer, and watch from
-//! the next revision on.
+//! the next revision on. After an outage the watch begins where the last one ended, so that what its owner deleted meanwhile
+//! is told apart from what etcd or a lease lost, and what may come back.
 //!
 //! Whatever the task waits for, it waits for in [`Task::attend`], which at the same time renews the lease, takes wishes
 //! and results of writes, and hears when it is to close.
@@ -12,10 +13,12 @@ mod ending;
 mod lease;
 mod records;
 
+use std::collections::HashMap;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::select;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -64,6 +67,34 @@ pub(super) struct Task {
     /// The operator was told that etcd takes no writes.
     warned_write: bool,
     after_outage: bool,
+    /// Up to this revision the consumer was told everything; 0 if nothing, or if etcd has that history no more.
+    seen: i64,
+    /// Until the watch has caught up after an outage.
+    catching_up: Option<CatchingUp>,
+}
+
+/// What the watch tells again of the time of an outage. Of that only the deletions are handed on that somebody made: of keys
+/// that the snapshot has not, while the key of their session was there all the time. What went together with its session may
+/// have gone with a lease that ran out, and its owner may be putting it again.
+struct CatchingUp {
+    /// The snapshot's revision.
+    until: i64,
+    /// The snapshot's keys, and when each came to be.
+    present: HashMap<Bytes, i64>,
+}
+
+impl CatchingUp {
+    fn is_deletion_by_its_owner(&self, event: &Event) -> bool {
+        let Event::Delete { key, revision } = event else {
+            return false;
+        };
+        let session = key
+            .iter()
+            .rposition(|byte| *byte == b'/')
+            .map(|at| &key[..at]);
+        let session_since = session.and_then(|session| self.present.get(session));
+        !self.present.contains_key(key) && session_since.is_some_and(|since| since < revision)
+    }
 }
 
 /// An open connection, and the lease that is kept alive over it.
@@ -141,6 +172,8 @@ impl Task {
             refused_lease: false,
             warned_write: false,
             after_outage: true,
+            seen: 0,
+            catching_up: None,
         };
         Ok((task, watcher, consumer))
     }
@@ -175,10 +208,14 @@ impl Task {
 
     /// From a connection attempt to the end of the connection.
     async fn round(&mut self) -> Stop {
-        match self.establish().await {
+        let stop = match self.establish().await {
             Ok(watch) => self.follow(watch).await,
             Err(stop) => stop,
+        };
+        if let Stop::Lost(Error::Compacted { .. }) = stop {
+            self.seen = 0;
         }
+        stop
     }
 
     async fn establish(&mut self) -> Result<WatchStream, Stop> {
@@ -217,13 +254,28 @@ impl Task {
 
         let reader = client.clone();
         let (start, end) = (self.keys.start().to_vec(), self.keys.end().to_vec());
-        let (range, watch) = self
+        let seen = self.seen;
+        let catches_up = self.after_outage && seen > 0;
+        let (range, from, watch) = self
             .attend(async move {
                 let range = reader.range(&start, &end).await?;
-                let watch = reader.watch(&start, &end, range.revision + 1).await?;
-                Ok::<_, Error>((range, watch))
+                let from = if catches_up && seen <= range.revision {
+                    seen + 1
+                } else {
+                    range.revision + 1
+                };
+                let watch = reader.watch(&start, &end, from).await?;
+                Ok::<_, Error>((range, from, watch))
             })
             .await??;
+        self.catching_up = (from <= range.revision).then(|| CatchingUp {
+            until: range.revision,
+            present: range
+                .entries
+                .iter()
+                .map(|kv| (kv.key.clone(), kv.create_revision))
+                .collect(),
+        });
         self.in_step(&client, range);
         Ok(watch)
     }
@@ -264,6 +316,9 @@ impl Task {
             after_outage: self.after_outage || went_back,
         });
         self.after_outage = false;
+        if self.catching_up.is_none() {
+            self.seen = range.revision;
+        }
     }
 
     /// Hands on what the watch brings, for as long as it lives.
@@ -307,18 +362,29 @@ impl Task {
         };
         let count = events.len() as u64;
         // Of a message with changes only they are known to be all that came before.
-        let passed = match events.last() {
-            None => revision,
-            Some(Event::Put(kv)) => kv.mod_revision,
-            Some(Event::Delete { revision, .. }) => *revision,
-        };
+        let passed = events.last().map_or(revision, revision_of);
         for event in events {
-            self.observe(&event);
+            match &self.catching_up {
+                Some(outage) if revision_of(&event) <= outage.until => {
+                    if !outage.is_deletion_by_its_owner(&event) {
+                        continue;
+                    }
+                }
+                _ => self.observe(&event),
+            }
             self.events.push(match event {
                 Event::Put(kv) => SessionEvent::Put(kv),
                 Event::Delete { key, revision } => SessionEvent::Delete { key, revision },
             });
         }
+        if self
+            .catching_up
+            .as_ref()
+            .is_some_and(|outage| passed >= outage.until)
+        {
+            self.catching_up = None;
+        }
+        self.seen = self.seen.max(passed);
         self.ledger.passed(passed);
         self.status.note(|status| {
             status.revision = status.revision.max(revision);
@@ -370,6 +436,13 @@ impl Task {
                 Woken::Due | Woken::Resync => {}
             }
         }
+    }
+}
+
+fn revision_of(event: &Event) -> i64 {
+    match event {
+        Event::Put(kv) => kv.mod_revision,
+        Event::Delete { revision, .. } => *revision,
     }
 }
 
