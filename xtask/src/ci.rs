@@ -42,7 +42,7 @@ const STEPS: &[Step] = &[
     }),
     ("test", |root| test::run(root, false)),
     ("loom", loom::run),
-    ("fuzz", |root| fuzz::run(root, None, 20)),
+    ("fuzz", |root| fuzz::run(root, None, 20, Some(1))),
     ("demo", |root| run_command(cargo(root).arg("demo"))),
 ];
 

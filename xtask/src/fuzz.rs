@@ -1,6 +1,7 @@
 //! `cargo xtask fuzz`: libFuzzer on the readers of foreign input, for a time each.
 //!
-//! In come a target (or none for all) and seconds. libFuzzer needs a nightly toolchain and `cargo-fuzz`; the latter is
+//! In come a target (or none for all), seconds and a seed (or none for one by chance). CI gives a seed, so that a change
+//! is judged by what it did and not by luck: whoever looks for more leaves it out. libFuzzer needs a nightly toolchain and `cargo-fuzz`; the latter is
 //! fetched into `target/fuzz/tools` where it is absent. Without one of them the corpus runs as plain tests, which is
 //! said. What libFuzzer learns is kept in `target/fuzz/corpus`; an input that breaks a check goes to
 //! `target/fuzz/findings`, beside what the programs print. Nothing is added to the committed corpus: a finding goes there by hand, with the correction.
@@ -23,7 +24,12 @@ const LIMITS: [&str; 2] = ["-timeout=10", "-rss_limit_mb=2048"];
 ///
 /// # Errors
 /// No such target; a build that failed; an input that broke a check, which has been printed.
-pub(crate) fn run(root: &Path, target: Option<&str>, seconds: u32) -> Result<(), Error> {
+pub(crate) fn run(
+    root: &Path,
+    target: Option<&str>,
+    seconds: u32,
+    seed: Option<u32>,
+) -> Result<(), Error> {
     let mut targets = targets(root)?;
     if let Some(name) = target {
         if !targets.iter().any(|other| other == name) {
@@ -58,10 +64,16 @@ pub(crate) fn run(root: &Path, target: Option<&str>, seconds: u32) -> Result<(),
     let programs = build.join(host(root)?).join("release");
     targets
         .iter()
-        .try_for_each(|name| fuzz(root, &programs.join(name), name, seconds))
+        .try_for_each(|name| fuzz(root, &programs.join(name), name, seconds, seed))
 }
 
-fn fuzz(root: &Path, program: &Path, name: &str, seconds: u32) -> Result<(), Error> {
+fn fuzz(
+    root: &Path,
+    program: &Path,
+    name: &str,
+    seconds: u32,
+    seed: Option<u32>,
+) -> Result<(), Error> {
     println!("fuzzing {name} for {seconds} s");
     let learned = folder(root).join("corpus").join(name);
     let findings = folder(root).join("findings").join(name);
@@ -79,6 +91,7 @@ fn fuzz(root: &Path, program: &Path, name: &str, seconds: u32) -> Result<(), Err
             .args([&learned, &root.join("fuzz/corpus").join(name)])
             .args(LIMITS)
             .arg(format!("-max_total_time={seconds}"))
+            .args(seed.map(|seed| format!("-seed={seed}")))
             .arg(format!("-artifact_prefix={}/", findings.display()))
             .args(["-verbosity=0", "-print_final_stats=1"])
             .stderr(output),

@@ -51,6 +51,9 @@ enum Task {
         /// How long each target runs
         #[arg(long, default_value_t = 20)]
         seconds: u32,
+        /// What libFuzzer draws from, as CI does with 1; none means by chance
+        #[arg(long)]
+        seed: Option<u32>,
     },
     /// Runs the registry's locks through every order in which threads can meet
     Loom,
@@ -89,7 +92,11 @@ fn main() -> ExitCode {
         Task::Ci => ci::run(&root),
         Task::Codegen { check: false } => codegen::run().map_err(codegen_error),
         Task::Codegen { check: true } => codegen::check().map_err(codegen_error),
-        Task::Fuzz { target, seconds } => fuzz::run(&root, target.as_deref(), seconds),
+        Task::Fuzz {
+            target,
+            seconds,
+            seed,
+        } => fuzz::run(&root, target.as_deref(), seconds, seed),
         Task::Loom => loom::run(&root),
         Task::Setup => peers::set_up(&root).map(|peers| println!("{peers}")),
         Task::Soak {
