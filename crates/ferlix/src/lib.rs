@@ -3,6 +3,8 @@
 #![doc = include_str!("../../../README.md")]
 
 pub mod bundles;
+#[doc = include_str!("../../../docs/calls.md")]
+pub mod calls {}
 #[doc = include_str!("../../../docs/security.md")]
 pub mod security {}
 
