@@ -1,14 +1,15 @@
 //! Why something is exported or imported, or not: the admin's own decisions, step by step, for whoever asks.
 //!
 //! In: a service or an endpoint, and the providers there are. Out: what each rule says of it. The rules are those by which the
-//! admin decides, asked again; nothing is recorded beforehand. Deliberately absent: what topology managers and discoveries decide.
+//! admin decides, asked again, and that of the default type, which is the same for every topology manager; nothing is recorded
+//! beforehand. Deliberately absent: what the policies of topology managers and the discoveries decide.
 
 use ferlix_core::property::Value;
 use ferlix_core::registry::ServiceRef;
 
 use super::basic::check_basic;
 use super::properties::{exported_interfaces, wanted_interfaces};
-use super::selection::{Offer, Wish, select_exporters, select_importer};
+use super::selection::{Offer, Wish, default_among, select_exporters, select_importer};
 use crate::Error;
 use crate::endpoint::{EndpointDescription, names};
 use crate::provider::{ExportProvider, ImportProvider};
@@ -80,13 +81,20 @@ pub(crate) fn explain_export<'a>(
         .collect();
     steps.push(Step::passed("interfaces", names.join(", ")));
 
-    let wish = Wish::of(&properties);
+    let mut wish = Wish::of(&properties);
     let offers: Vec<Offer> = providers.into_iter().map(Offer::of_exporter).collect();
-    steps.push(configurations(
-        &properties.texts(names::SERVICE_EXPORTED_CONFIGS),
-        &offers,
-        "export",
-    ));
+    let named = properties.texts(names::SERVICE_EXPORTED_CONFIGS);
+    steps.push(match default_among(&wish, &offers) {
+        Some(default) => {
+            let found = format!(
+                "nobody knows {}, so the default is taken: {default}",
+                list(&named)
+            );
+            wish.configurations = Some(vec![default]);
+            Step::passed(CONFIG, found)
+        }
+        None => configurations(&named, &offers, "export"),
+    });
     steps.push(intents(&wish.intents, &offers));
     if let Err(error) = check_basic(service, &wish.intents, &interfaces) {
         steps.push(Step::failed("types", reason(&error)));
@@ -133,43 +141,47 @@ pub(crate) fn explain_import<'a>(
     steps
 }
 
+const CONFIG: &str = "config";
+
 /// Which of the configuration types that are named some provider knows.
 fn configurations(named: &[&str], offers: &[Offer], what: &str) -> Step {
-    const NAME: &str = "config";
     if offers.is_empty() {
-        return Step::failed(NAME, format!("there is no {what} provider"));
+        return Step::failed(CONFIG, format!("there is no {what} provider"));
     }
-    let named: Vec<&str> = named
-        .iter()
-        .copied()
-        .filter(|name| *name != names::NO_DEFAULT)
-        .collect();
+    let (forbidden, named): (Vec<&str>, Vec<&str>) =
+        named.iter().partition(|name| **name == names::NO_DEFAULT);
     let mut known: Vec<&str> = offers
         .iter()
         .flat_map(|offer| offer.configurations.iter().map(String::as_str))
         .collect();
     known.dedup();
-    if named.is_empty() {
+    if named.is_empty() && forbidden.is_empty() {
         let found = format!(
             "none is named, so each provider takes its own: {}",
             list(&known)
         );
-        return Step::passed(NAME, found);
+        return Step::passed(CONFIG, found);
     }
     let (good, bad): (Vec<&str>, Vec<&str>) = named.iter().partition(|name| known.contains(name));
     if good.is_empty() {
-        let found = format!(
-            "{} is asked for, and the providers know {}",
-            list(&bad),
-            list(&known)
-        );
-        return Step::failed(NAME, found);
+        let mut found = match bad.is_empty() {
+            true => format!("none is asked for, and the providers know {}", list(&known)),
+            false => format!(
+                "{} is asked for, and the providers know {}",
+                list(&bad),
+                list(&known)
+            ),
+        };
+        if !forbidden.is_empty() {
+            found += &format!("; {} forbids a default", names::NO_DEFAULT);
+        }
+        return Step::failed(CONFIG, found);
     }
     let mut found = list(&good);
     if !bad.is_empty() {
         found += &format!(" (nobody knows {}, which is left out)", list(&bad));
     }
-    Step::passed(NAME, found)
+    Step::passed(CONFIG, found)
 }
 
 /// Whether some provider supports all intents.

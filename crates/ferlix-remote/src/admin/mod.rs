@@ -38,6 +38,7 @@ pub use registration::{ExportReference, ExportRegistration, ImportReference, Imp
 
 pub(crate) use explain::{Step, explain_export, explain_import};
 pub(crate) use properties::{is_export_relevant, proxy_properties, wanted_interfaces};
+pub(crate) use selection::default_configuration;
 pub use state::PROVIDER_TIMEOUT;
 
 pub(crate) use state::Admin;
@@ -54,7 +55,8 @@ pub trait RemoteServiceAdmin: Send + Sync {
     /// `service.id`; a `null` is refused. A service that a provider exports already is shared: one more registration for the same endpoint.
     ///
     /// Returns one registration for each provider that was chosen, with an error where it failed, or where the service is not
-    /// what its intents say; none if no provider fits.
+    /// what its intents say; none if no provider fits. That a default takes the place of types that nobody knows is the work of
+    /// the topology managers: an admin is not the only one that may know a type.
     ///
     /// # Errors
     /// [`Error::NotExportable`] when the service is not there, is imported, has no `service.exported.interfaces`, does not

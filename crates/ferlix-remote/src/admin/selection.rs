@@ -2,7 +2,8 @@
 //!
 //! OSGi's rule: a service may name several configuration types; each one that a provider knows makes an endpoint, the others
 //! are left out. A provider must support all intents that are asked for. A service that names no type is exported by every
-//! provider, by its first type.
+//! provider, by its first type. One that names only types that nobody knows is not exported by the admin; a topology manager
+//! then asks for the [default type](default_configuration), unless the service forbids it.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -54,7 +55,9 @@ impl Offer {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Wish {
     /// The configuration types, in order; `None` when it leaves the choice to the providers.
-    configurations: Option<Vec<String>>,
+    pub(super) configurations: Option<Vec<String>>,
+    /// Whether it forbids any other type than those that it names.
+    pub(super) no_default: bool,
     /// All intents that the endpoint must meet.
     pub(super) intents: Vec<String>,
 }
@@ -64,6 +67,7 @@ impl Wish {
     pub(super) fn of(properties: &Properties) -> Self {
         let configurations = properties.texts(names::SERVICE_EXPORTED_CONFIGS);
         let named = !configurations.is_empty();
+        let no_default = configurations.contains(&names::NO_DEFAULT);
         let configurations = configurations
             .into_iter()
             .filter(|name| *name != names::NO_DEFAULT);
@@ -75,6 +79,7 @@ impl Wish {
         ];
         Self {
             configurations: named.then(|| configurations.map(str::to_owned).collect()),
+            no_default,
             intents: intents
                 .iter()
                 .flat_map(|name| properties.texts(name))
@@ -83,6 +88,32 @@ impl Wish {
                 .collect(),
         }
     }
+}
+
+/// The type by which a service with these properties is exported because nobody knows one of those that it names: the first of
+/// the best provider that supports all its intents (of the best one, if none does). `None` when it names no type, or one that is
+/// known, or `<<nodefault>>`.
+pub(crate) fn default_configuration<'a>(
+    properties: &Properties,
+    providers: impl IntoIterator<Item = &'a dyn ExportProvider>,
+) -> Option<String> {
+    let wish = Wish::of(properties);
+    // Most services name none: their providers need not be asked.
+    wish.configurations.as_ref().filter(|_| !wish.no_default)?;
+    let offers: Vec<Offer> = providers.into_iter().map(Offer::of_exporter).collect();
+    default_among(&wish, &offers)
+}
+
+/// As [`default_configuration`], of what is known already.
+pub(super) fn default_among(wish: &Wish, offers: &[Offer]) -> Option<String> {
+    let named = wish.configurations.as_ref().filter(|_| !wish.no_default)?;
+    let known = |offer: &Offer| named.iter().any(|name| offer.configurations.contains(name));
+    if offers.iter().any(known) {
+        return None;
+    }
+    let supports = |offer: &&Offer| offer.lacks(&wish.intents).is_empty();
+    let best = offers.iter().find(supports).or_else(|| offers.first())?;
+    best.configurations.first().cloned()
 }
 
 /// A provider, by its place among the offers, and the configuration type by which it exports.
@@ -252,6 +283,35 @@ mod tests {
         );
         let string = Properties::from([("service.exported.configs", "g")]);
         assert_eq!(chosen(&string, &offers), [(1, "g".into())]);
+    }
+
+    #[test]
+    fn the_default_is_of_the_best_provider_that_supports_the_intents() {
+        let offers = [
+            offer("x", &["x", "xx"], &["osgi.basic"]),
+            offer("g", &["g"], &["osgi.basic", "osgi.private"]),
+        ];
+        let default = |named: &[&str], intent: &str, offers: &[Offer]| {
+            let properties = Properties::from([
+                ("service.exported.configs", Value::from(named.to_vec())),
+                ("service.intents", Value::from(intent)),
+            ]);
+            default_among(&Wish::of(&properties), offers)
+        };
+        let x = Some("x".to_owned());
+        assert_eq!(default(&["other", "another"], "osgi.basic", &offers), x);
+        let g = Some("g".to_owned());
+        assert_eq!(default(&["other"], "osgi.private", &offers), g);
+        assert_eq!(default(&["other"], "unknown", &offers), x);
+        for named in [
+            &["other", "g"] as &[_],
+            &["<<nodefault>>"],
+            &["other", "<<nodefault>>"],
+            &[],
+        ] {
+            assert_eq!(default(named, "osgi.basic", &offers), None, "{named:?}");
+        }
+        assert_eq!(default(&["other"], "osgi.basic", &[]), None);
     }
 
     #[test]

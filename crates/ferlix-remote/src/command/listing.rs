@@ -5,9 +5,9 @@ use ferlix_core::error_chain;
 use ferlix_core::property::Value;
 
 use super::component::RsaCommand;
-use crate::admin::{ExportReference, ImportReference};
+use crate::admin::{ExportReference, ImportReference, default_configuration};
 use crate::edef;
-use crate::endpoint::EndpointDescription;
+use crate::endpoint::{EndpointDescription, names};
 use crate::provider::ContainerId;
 
 impl RsaCommand {
@@ -40,6 +40,25 @@ impl RsaCommand {
             &["Endpoint ID", "Container ID", "Service ID"],
             rows.collect(),
         ));
+        let providers = self.export_providers.get();
+        for reference in &references {
+            let (Some(service), Some(endpoint)) =
+                (reference.exported_service(), reference.exported_endpoint())
+            else {
+                continue;
+            };
+            let properties = service.properties();
+            let providers = providers.iter().map(|provider| &**provider);
+            let default = default_configuration(&properties, providers);
+            if let Some(default) = default.filter(|one| endpoint.configurations().contains(one)) {
+                let named = properties.texts(names::SERVICE_EXPORTED_CONFIGS);
+                session.line(format_args!(
+                    "{} is by default {default}: nobody knows {}",
+                    endpoint.id(),
+                    printable(&Value::from(named).to_string())
+                ));
+            }
+        }
         for registration in self.admin.export_registrations() {
             if let Some(error) = registration.error() {
                 let (service, error) = (registration.service(), error_chain(&error));

@@ -47,7 +47,12 @@ impl Topology {
         let runner = Runner::new(context.framework());
         let topology = Arc::new(Self {
             context: context.clone(),
-            exporting: Exporting::new(Arc::clone(&admin), Arc::clone(&policy), runner.clone()),
+            exporting: Exporting::new(
+                context,
+                Arc::clone(&admin),
+                Arc::clone(&policy),
+                runner.clone(),
+            ),
             importing: Importing::new(
                 Arc::clone(&admin),
                 Arc::clone(&policy),
@@ -70,10 +75,9 @@ impl Topology {
         };
         listen(
             <dyn ExportProvider as Service>::interface().name,
-            |this, event| {
-                if event.kind == ServiceEventKind::Registered {
-                    this.exporting.provider_came();
-                }
+            |this, event| match event.kind {
+                ServiceEventKind::Registered => this.exporting.provider_came(),
+                _ => this.exporting.default_may_change(),
             },
         )?;
         listen(

@@ -1,18 +1,28 @@
 //! Exports every service that asks for it and that the policy lets through, and keeps the exports in line with it.
+//!
+//! OSGi has the Remote Service Admin export nothing when it knows none of the types that a service names, and yet the whole
+//! distribution a default type then: so the default is asked for here, and follows the providers as they come and go.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
+use ferlix_core::framework::BundleContext;
 use ferlix_core::property::Properties;
 use ferlix_core::registry::ServiceRef;
 
 use super::decision::Policy;
 use crate::Error;
-use crate::admin::{ExportRegistration, RemoteServiceAdmin, is_export_relevant, wanted_interfaces};
+use crate::admin::{
+    ExportRegistration, RemoteServiceAdmin, default_configuration, is_export_relevant,
+    wanted_interfaces,
+};
+use crate::endpoint::names;
+use crate::provider::ExportProvider;
 use crate::work::{Rounds, Runner, locked};
 
 /// What one manager exports.
 pub(super) struct Exporting {
+    context: BundleContext,
     admin: Arc<dyn RemoteServiceAdmin>,
     policy: Arc<dyn Policy>,
     rounds: Rounds<u64>,
@@ -43,11 +53,13 @@ struct Exported {
 
 impl Exporting {
     pub(super) fn new(
+        context: &BundleContext,
         admin: Arc<dyn RemoteServiceAdmin>,
         policy: Arc<dyn Policy>,
         runner: Runner,
     ) -> Arc<Self> {
         Arc::new(Self {
+            context: context.clone(),
             admin,
             policy,
             rounds: Rounds::new(runner),
@@ -79,6 +91,11 @@ impl Exporting {
     /// One more provider may export what could not be exported, or export more.
     pub(super) fn provider_came(self: &Arc<Self>) {
         locked(&self.state).providers += 1;
+        self.request_all();
+    }
+
+    /// A provider goes, and the admin withdraws what it exported, or it is ranked anew: another default may hold.
+    pub(super) fn default_may_change(self: &Arc<Self>) {
         self.request_all();
     }
 
@@ -130,14 +147,14 @@ impl Exporting {
         };
         let properties = service.properties();
         let overrides = self.policy.export(&properties);
-        let (overrides, asks) = match overrides {
+        let (mut overrides, asks) = match overrides {
             Ok(overrides) => (overrides, true),
             Err(reason) => {
                 tracing::debug!(%service, reason, "the policy keeps a service from being exported");
                 (Properties::new(), false)
             }
         };
-        let properties = match overrides.is_empty() {
+        let mut properties = match overrides.is_empty() {
             true => properties,
             false => {
                 let mut all = Properties::clone(&properties);
@@ -145,6 +162,11 @@ impl Exporting {
                 Arc::new(all)
             }
         };
+        if let Some(default) = self.default_configuration(&properties) {
+            tracing::debug!(%service, default, "nobody knows the configuration types of a service");
+            overrides.insert(names::SERVICE_EXPORTED_CONFIGS, default.as_str());
+            Arc::make_mut(&mut properties).insert(names::SERVICE_EXPORTED_CONFIGS, default);
+        }
         let asks = asks && !wanted_interfaces(&properties).is_empty();
         if closing || !asks || !service.is_registered() || service.is_imported() {
             close_all(exported).await;
@@ -186,6 +208,15 @@ impl Exporting {
                 registrations,
             });
         }
+    }
+
+    /// The type that stands for those that a service names, if nobody knows one of them.
+    fn default_configuration(&self, properties: &Properties) -> Option<String> {
+        if !properties.contains(names::SERVICE_EXPORTED_CONFIGS) {
+            return None;
+        }
+        let providers = self.context.services::<dyn ExportProvider>(None);
+        default_configuration(properties, providers.iter().map(|provider| &***provider))
     }
 
     async fn export(

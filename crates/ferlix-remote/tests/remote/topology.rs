@@ -8,7 +8,7 @@ use ferlix_core::property::{Properties, Value};
 use ferlix_core::registry::ServiceRegistration;
 use ferlix_remote::admin::{ExportReference, ImportReference};
 use ferlix_remote::endpoint::EndpointDescription;
-use ferlix_remote::provider::EndpointDirectory;
+use ferlix_remote::provider::{EndpointDirectory, ExportProvider};
 use ferlix_remote::{admin, topology};
 
 use crate::support::{
@@ -98,6 +98,56 @@ async fn exporting_does_not_depend_on_who_comes_first() {
         assert_eq!(parts.log(), ["export 1", "advertise 1"], "order {order:?}");
         framework.stop().await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn the_default_type_stands_for_those_that_nobody_knows() {
+    let framework = managed().await;
+    let context = framework.context();
+    let network = Network::default();
+    let provider = |name: &str, ranking: i32| {
+        let provider: Arc<dyn ExportProvider> = Arc::new(Distribution::new(&network, name));
+        let properties = Properties::from([("service.ranking", ranking)]);
+        context.register(provider, properties).unwrap()
+    };
+    let configs = |names: &[&str]| {
+        let mut properties = exported();
+        properties.insert("service.exported.configs", Value::from(names.to_vec()));
+        properties
+    };
+    let exporters = async || {
+        framework.settle().await;
+        let references = the_admin(&context).exported_services();
+        let endpoints = references
+            .iter()
+            .filter_map(ExportReference::exported_endpoint);
+        let containers = endpoints.map(|endpoint| endpoint.container_id().to_owned());
+        containers.collect::<Vec<_>>()
+    };
+    let service = register_hello(&context, configs(&["z.server", "unknown"]));
+    assert_eq!(exporters().await, [""; 0]);
+    // Of equals the first one, then the best one.
+    let w = provider("w", 0);
+    provider("x", 0);
+    assert_eq!(exporters().await, ["w://here"]);
+    let y = provider("y", 1);
+    assert_eq!(exporters().await, ["y://here"]);
+    y.set_properties(&Properties::from([("service.ranking", -1)]))
+        .unwrap();
+    assert_eq!(exporters().await, ["w://here"]);
+    w.unregister().await.unwrap();
+    assert_eq!(exporters().await, ["x://here"]);
+    // Somebody comes who knows one of them, and goes.
+    let z = provider("z", -5);
+    assert_eq!(exporters().await, ["z://here"]);
+    z.unregister().await.unwrap();
+    assert_eq!(exporters().await, ["x://here"]);
+    service
+        .replace_properties(configs(&["z.server", "<<nodefault>>"]))
+        .unwrap();
+    assert_eq!(exporters().await, [""; 0]);
+    service.replace_properties(configs(&[])).unwrap();
+    assert_eq!(exporters().await, ["x://here", "y://here"]);
 }
 
 #[tokio::test]
@@ -192,7 +242,7 @@ async fn an_export_follows_its_service() {
         ["unadvertise 1", "unexport 1", "export 2", "advertise 2"],
         "another container"
     );
-    change(&service, "service.exported.configs", "unknown");
+    change(&service, "service.exported.configs", "<<nodefault>>");
     assert_eq!(log().await, ["unadvertise 2", "unexport 2"]);
     service
         .remove_properties(&["service.exported.configs"])

@@ -29,13 +29,19 @@ async fn framework() -> Framework {
 
 /// What `why` prints; a failure is the last line.
 async fn why(framework: &Framework, subject: impl ToString) -> String {
+    run(framework, "why", &[&subject.to_string()]).await
+}
+
+/// What a command prints; a failure is the last line.
+async fn run(framework: &Framework, command: &str, words: &[&str]) -> String {
     framework.settle().await;
     let printed = Arc::new(Mutex::new(String::new()));
     let output = Arc::clone(&printed);
     let session = Session::new(move |text| output.lock().unwrap().push_str(text));
-    let arguments = Arguments::new(vec![subject.to_string()], BTreeMap::new());
+    let words = words.iter().map(ToString::to_string).collect();
+    let arguments = Arguments::new(words, BTreeMap::new());
     let commands = framework.context().service::<dyn CommandProvider>(None);
-    let result = commands.unwrap().run("why", &arguments, &session).await;
+    let result = commands.unwrap().run(command, &arguments, &session).await;
     let mut text = std::mem::take(&mut *printed.lock().unwrap());
     match result {
         Ok(_) => {}
@@ -119,19 +125,31 @@ async fn a_service_is_explained_from_its_mark_to_the_discovery() {
             .set_properties(&Properties::from([(key, value)]))
             .unwrap();
     };
-    change(
-        "service.exported.configs",
-        Value::from(["y.server", "z.server"]),
-    );
+    let configs = |names: &[&str]| change("service.exported.configs", Value::from(names.to_vec()));
+    configs(&["y.server", "z.server"]);
+    let text = why(&framework, id).await;
+    says(&text, "is exported", &[]);
+    let default =
+        "  + config     nobody knows ['y.server', 'z.server'], so the default is taken: x.server\n";
+    assert!(text.contains(default), "{text}");
+    let listed = run(&framework, "listexports", &[]).await;
+    let default = " is by default x.server: nobody knows ['y.server', 'z.server']\n";
+    assert!(listed.contains(default), "{listed}");
+    configs(&["y.server", "<<nodefault>>"]);
     says(
         &why(&framework, id).await,
-        "is not exported: ['y.server', 'z.server'] is asked for, and the providers know x.server",
+        "is not exported: y.server is asked for, and the providers know x.server; <<nodefault>> forbids a default",
         &["config", "provider"],
     );
-    change(
-        "service.exported.configs",
-        Value::from(["y.server", "x.server"]),
+    configs(&["<<nodefault>>"]);
+    says(
+        &why(&framework, id).await,
+        "is not exported: none is asked for, and the providers know x.server; <<nodefault>> forbids a default",
+        &["config", "provider"],
     );
+    configs(&["y.server", "x.server"]);
+    let listed = run(&framework, "listexports", &[]).await;
+    assert!(!listed.contains("by default"), "{listed}");
     let text = why(&framework, id).await;
     says(&text, "is exported", &[]);
     assert!(
