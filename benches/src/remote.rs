@@ -11,6 +11,7 @@ use std::time::Instant;
 use async_trait::async_trait;
 use bytes::Bytes;
 use ferlix::prelude::*;
+use ferlix::registry::ServiceGuard;
 use ferlix::remote::admin::RemoteServiceAdmin;
 use ferlix::remote::endpoint::EndpointDescription;
 use ferlix::remote::provider::{EndpointEvent, EndpointEventKind, EndpointEventListener, SCOPE};
@@ -173,11 +174,9 @@ async fn distribution() -> Result<Framework, Error> {
     Ok(framework)
 }
 
-fn the_admin(framework: &Framework) -> Result<Arc<dyn RemoteServiceAdmin>, Error> {
+fn the_admin(framework: &Framework) -> Result<ServiceGuard<dyn RemoteServiceAdmin>, Error> {
     let admin = framework.context().service::<dyn RemoteServiceAdmin>(None);
-    admin
-        .map(|admin| Arc::clone(&admin))
-        .ok_or_else(|| Error::Answer("there is no remote service admin".to_owned()))
+    admin.ok_or_else(|| Error::Answer("there is no remote service admin".to_owned()))
 }
 
 /// An endpoint of the greeting service somewhere else.

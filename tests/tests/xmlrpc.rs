@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use ferlix::http::HttpService;
 use ferlix::prelude::*;
 use ferlix::property::DateTime;
+use ferlix::registry::ServiceGuard;
 use ferlix::remote::admin::RemoteServiceAdmin;
 use ferlix::remote::endpoint::{EndpointDescription, WireKind, WireProperty, decode};
 use ferlix_tests::program::Stream;
@@ -80,8 +81,12 @@ async fn framework() -> Framework {
     framework
 }
 
-/// Imports an endpoint as it would lie in etcd, with some of its properties changed.
-async fn import(framework: &Framework, endpoint: &Json, changed: &[(&str, &str)]) {
+/// Imports an endpoint as it would lie in etcd, with some of its properties changed, while the admin is held.
+async fn import(
+    framework: &Framework,
+    endpoint: &Json,
+    changed: &[(&str, &str)],
+) -> ServiceGuard<dyn RemoteServiceAdmin> {
     let changed: BTreeMap<_, _> = changed.iter().copied().collect();
     let mut texts: BTreeMap<&str, &str> = endpoint
         .as_object()
@@ -102,6 +107,7 @@ async fn import(framework: &Framework, endpoint: &Json, changed: &[(&str, &str)]
         .unwrap();
     let registration = admin.import_service(&description).await.unwrap();
     assert!(registration.error().is_none(), "{:?}", registration.error());
+    admin
 }
 
 /// A call that may not take for ever.
@@ -285,7 +291,7 @@ async fn we_call_ipopos_server_in_every_way() {
     let mut server = PythonPeer::start("xmlrpc_server.py", &[]);
     let endpoint = server.event("started")["endpoint"].clone();
     let framework = framework().await;
-    import(&framework, &endpoint, &[]).await;
+    let _admin = import(&framework, &endpoint, &[]).await;
     let types = framework.context().service::<dyn Types>(None).unwrap();
 
     // What goes out and is to come back equal, each after a connection that Python closed.
@@ -415,7 +421,7 @@ async fn a_call_of_ipopo_ends_with_its_deadline_and_runs_once() {
     let mut server = PythonPeer::start("xmlrpc_server.py", &[]);
     let endpoint = server.event("started")["endpoint"].clone();
     let framework = framework().await;
-    import(&framework, &endpoint, &[("osgi.basic.timeout", "400")]).await;
+    let _admin = import(&framework, &endpoint, &[("osgi.basic.timeout", "400")]).await;
     let types = framework.context().service::<dyn Types>(None).unwrap();
     let begin = Instant::now();
     let late = soon(types.slow(3.0)).await;
@@ -445,7 +451,7 @@ async fn an_address_where_nothing_is_served_is_said() {
         .unwrap()
         .replace("/xml-rpc", "/elsewhere");
     let framework = framework().await;
-    import(&framework, &endpoint, &[("ecf.endpoint.id", &elsewhere)]).await;
+    let _admin = import(&framework, &endpoint, &[("ecf.endpoint.id", &elsewhere)]).await;
     let types = framework.context().service::<dyn Types>(None).unwrap();
     let refused = soon(types.text(1)).await;
     assert!(

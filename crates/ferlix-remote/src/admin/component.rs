@@ -1,30 +1,30 @@
 //! The bundle `ferlix.rsa.remoteserviceadmin` and its component.
 
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
-use async_trait::async_trait;
 use ferlix_core::component::ComponentContext;
 use ferlix_core::property::{FromValue, Properties};
-use ferlix_core::registry::{ServiceRef, ServiceRegistration};
+use ferlix_core::registry::{ServiceFactory, ServiceRef, ServiceRegistration};
 use ferlix_core::{bundle, component, lifecycle};
 
+use super::bundled::BundleAdmin;
 use super::debug::{DEBUG, DebugListener};
-use super::{
-    Admin, ExportReference, ExportRegistration, ImportReference, ImportRegistration,
-    RemoteServiceAdmin, RemoteServiceAdminListener,
-};
+use super::{Admin, RemoteServiceAdmin, RemoteServiceAdminListener};
 use crate::Error;
-use crate::endpoint::EndpointDescription;
+use crate::provider::BoxError;
+use crate::work::locked;
 
 /// The admin as a component: it works while the component is valid, and withdraws everything when it is not any more.
 #[component(
     factory = "ferlix-rsa-remoteserviceadminimpl-factory",
     instance = "ferlix-rsa-remoteserviceadminimpl",
-    provides(dyn RemoteServiceAdmin)
+    provides(dyn RemoteServiceAdmin, scope = "bundle")
 )]
 struct RemoteServiceAdminImpl {
     admin: OnceLock<Arc<Admin>>,
+    /// What the bundles have that use it.
+    made: Mutex<Vec<Arc<BundleAdmin>>>,
     debug: OnceLock<ServiceRegistration>,
 }
 
@@ -58,53 +58,21 @@ impl RemoteServiceAdminImpl {
     }
 }
 
-impl RemoteServiceAdminImpl {
-    fn admin(&self) -> Result<&Arc<Admin>, Error> {
-        self.admin.get().ok_or(Error::Closed {
+impl ServiceFactory<dyn RemoteServiceAdmin> for RemoteServiceAdminImpl {
+    fn get(&self, _: u64, _: &ServiceRef) -> Result<Arc<dyn RemoteServiceAdmin>, BoxError> {
+        let admin = self.admin.get().ok_or(Error::Closed {
             what: "RemoteServiceAdmin",
-        })
-    }
-}
-
-#[async_trait]
-impl RemoteServiceAdmin for RemoteServiceAdminImpl {
-    async fn export_service(
-        &self,
-        service: &ServiceRef,
-        overrides: &Properties,
-    ) -> Result<Vec<ExportRegistration>, Error> {
-        self.admin()?.export_service(service, overrides).await
+        })?;
+        let made = Arc::new(BundleAdmin::new(admin));
+        locked(&self.made).push(Arc::clone(&made));
+        Ok(made)
     }
 
-    async fn import_service(
-        &self,
-        endpoint: &EndpointDescription,
-    ) -> Result<ImportRegistration, Error> {
-        self.admin()?.import_service(endpoint).await
-    }
-
-    fn exported_services(&self) -> Vec<ExportReference> {
-        self.admin()
-            .map(|admin| admin.exported_services())
-            .unwrap_or_default()
-    }
-
-    fn imported_endpoints(&self) -> Vec<ImportReference> {
-        self.admin()
-            .map(|admin| admin.imported_endpoints())
-            .unwrap_or_default()
-    }
-
-    fn export_registrations(&self) -> Vec<ExportRegistration> {
-        self.admin()
-            .map(|admin| admin.export_registrations())
-            .unwrap_or_default()
-    }
-
-    fn import_registrations(&self) -> Vec<ImportRegistration> {
-        self.admin()
-            .map(|admin| admin.import_registrations())
-            .unwrap_or_default()
+    fn unget(&self, _: u64, _: &ServiceRef, service: Arc<dyn RemoteServiceAdmin>) {
+        let is_it =
+            |one: &mut Arc<BundleAdmin>| std::ptr::addr_eq(Arc::as_ptr(one), Arc::as_ptr(&service));
+        let back: Vec<_> = locked(&self.made).extract_if(.., is_it).collect();
+        back.iter().for_each(|admin| admin.release());
     }
 }
 

@@ -9,6 +9,7 @@ use ferlix_core::service::Dispatch;
 use uuid::Uuid;
 
 use super::basic::check_basic;
+use super::bundled::Owner;
 use super::event::RemoteServiceAdminEventKind as Kind;
 use super::properties::{Template, exported_interfaces, merged, package_versions};
 use super::registration::{ExportRegistration, Held, Share, Withdrawable};
@@ -62,6 +63,7 @@ impl Admin {
     /// Exports a service by every provider that fits, and says what came of each.
     pub(super) async fn export(
         &self,
+        owner: &Arc<Owner>,
         service: &ServiceRef,
         overrides: &Properties,
     ) -> Result<Vec<ExportRegistration>, Error> {
@@ -105,6 +107,7 @@ impl Admin {
                 continue;
             };
             let request = Request {
+                owner,
                 service,
                 overrides,
                 properties: &properties,
@@ -133,6 +136,7 @@ impl Admin {
         request: Request<'_>,
     ) -> ExportRegistration {
         let service = request.service.clone();
+        let owner = request.owner;
         let provider_reference = provider.reference().clone();
         let result = self.find_or_make(provider, request).await;
         let (held, event) = match result {
@@ -141,7 +145,7 @@ impl Admin {
         };
         let closed = locked(&self.exports).tidy();
         drop(closed);
-        let share = Share::new(self.this.clone(), service.clone(), held);
+        let share = Share::new(self.this.clone(), owner, service.clone(), held);
         match event {
             Ok(export) => {
                 locked(&self.exports).add(&share);
@@ -158,7 +162,9 @@ impl Admin {
                 });
             }
         }
-        ExportRegistration(share)
+        let registration = ExportRegistration(share);
+        self.close_if_abandoned(&registration);
+        registration
     }
 
     /// One more share in the endpoint of that service in that container, or a new endpoint.
@@ -332,6 +338,7 @@ impl Admin {
 
 /// What is to be exported by one provider.
 struct Request<'a> {
+    owner: &'a Arc<Owner>,
     service: &'a ServiceRef,
     overrides: &'a Properties,
     /// The service's properties with the overrides.

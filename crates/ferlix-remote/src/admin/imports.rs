@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use ferlix_core::registry::{ServiceGuard, ServiceRegistration};
 use ferlix_core::service::Caller;
 
+use super::bundled::Owner;
 use super::caller::ProxyCaller;
 use super::event::RemoteServiceAdminEventKind as Kind;
 use super::properties::proxy_properties;
@@ -58,6 +59,7 @@ impl Admin {
     /// Imports an endpoint, or gives one more share in its proxy.
     pub(super) async fn import(
         &self,
+        owner: &Arc<Owner>,
         endpoint: &EndpointDescription,
     ) -> Result<ImportRegistration, Error> {
         let _turn = self
@@ -86,7 +88,7 @@ impl Admin {
         };
         let closed = locked(&self.imports).tidy();
         drop(closed);
-        let share = Share::new(self.this.clone(), endpoint.clone(), held);
+        let share = Share::new(self.this.clone(), owner, endpoint.clone(), held);
         match result {
             Ok(import) => {
                 locked(&self.imports).add(&share);
@@ -104,7 +106,9 @@ impl Admin {
                 });
             }
         }
-        Ok(ImportRegistration(share))
+        let registration = ImportRegistration(share);
+        self.close_if_abandoned(&registration);
+        Ok(registration)
     }
 
     /// The provider that imports an endpoint.

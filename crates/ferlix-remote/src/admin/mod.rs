@@ -6,6 +6,7 @@
 //! knowledge of discoveries.
 
 mod basic;
+mod bundled;
 mod caller;
 mod component;
 mod debug;
@@ -18,8 +19,6 @@ mod registration;
 mod selection;
 mod state;
 
-use std::sync::Arc;
-
 use async_trait::async_trait;
 use ferlix_core::property::Properties;
 use ferlix_core::registry::ServiceRef;
@@ -27,7 +26,6 @@ use ferlix_core::registry::ServiceRef;
 use crate::Error;
 use crate::endpoint::EndpointDescription;
 use crate::provider::local_service;
-use crate::work::locked;
 
 pub use component::BUNDLE;
 pub use debug::DEBUG;
@@ -41,12 +39,16 @@ pub(crate) use properties::{is_export_relevant, proxy_properties, wanted_interfa
 pub(crate) use selection::default_configuration;
 pub use state::PROVIDER_TIMEOUT;
 
-pub(crate) use state::Admin;
+use state::Admin;
 
 /// Exports services and imports endpoints: the service `ferlix.rsa.remoteserviceadmin`.
 ///
 /// Work on one service or one endpoint is done in turns; on different ones at once. Everything is withdrawn when the admin
 /// goes; the exports of a service when the service goes; what a provider exported or imported when the provider goes.
+///
+/// It is of scope bundle. The registrations that a bundle makes **end when the bundle lets go of the admin**: a component that
+/// has it injected keeps them while it is bound to it, and whoever looked it up, while it holds the guard. At the latest they
+/// end when the bundle stops. The listings show those of all bundles.
 #[async_trait]
 pub trait RemoteServiceAdmin: Send + Sync {
     /// Exports a service by every provider that knows one of its configuration types and supports all its intents.
@@ -93,53 +95,3 @@ pub trait RemoteServiceAdmin: Send + Sync {
 }
 
 local_service!(dyn RemoteServiceAdmin, "ferlix.rsa.remoteserviceadmin");
-
-#[async_trait]
-impl RemoteServiceAdmin for Admin {
-    async fn export_service(
-        &self,
-        service: &ServiceRef,
-        overrides: &Properties,
-    ) -> Result<Vec<ExportRegistration>, Error> {
-        self.export(service, overrides).await
-    }
-
-    async fn import_service(
-        &self,
-        endpoint: &EndpointDescription,
-    ) -> Result<ImportRegistration, Error> {
-        self.import(endpoint).await
-    }
-
-    fn exported_services(&self) -> Vec<ExportReference> {
-        locked(&self.exports)
-            .endpoints
-            .values()
-            .map(|export| ExportReference(Arc::clone(export)))
-            .collect()
-    }
-
-    fn imported_endpoints(&self) -> Vec<ImportReference> {
-        locked(&self.imports)
-            .endpoints
-            .values()
-            .map(|import| ImportReference(Arc::clone(import)))
-            .collect()
-    }
-
-    fn export_registrations(&self) -> Vec<ExportRegistration> {
-        locked(&self.exports)
-            .all()
-            .into_iter()
-            .map(ExportRegistration)
-            .collect()
-    }
-
-    fn import_registrations(&self) -> Vec<ImportRegistration> {
-        locked(&self.imports)
-            .all()
-            .into_iter()
-            .map(ImportRegistration)
-            .collect()
-    }
-}

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, Weak};
 use ferlix_core::property::Properties;
 use ferlix_core::registry::ServiceRef;
 
+use super::bundled::Owner;
 use super::exports::Export;
 use super::imports::Import;
 use super::state::Admin;
@@ -27,6 +28,8 @@ pub(super) enum Held<T> {
 /// What the clones of a registration have in common.
 pub(super) struct Share<T: Withdrawable> {
     pub(super) admin: Weak<Admin>,
+    /// Whose it is.
+    pub(super) owner: Arc<Owner>,
     /// What was to be exported or imported.
     subject: T::Subject,
     held: Mutex<Held<T>>,
@@ -42,9 +45,15 @@ pub(super) trait Withdrawable {
 }
 
 impl<T: Withdrawable> Share<T> {
-    pub(super) fn new(admin: Weak<Admin>, subject: T::Subject, held: Held<T>) -> Arc<Self> {
+    pub(super) fn new(
+        admin: Weak<Admin>,
+        owner: &Arc<Owner>,
+        subject: T::Subject,
+        held: Held<T>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             admin,
+            owner: Arc::clone(owner),
             subject,
             held: Mutex::new(held),
         })
@@ -81,7 +90,7 @@ impl<T: Withdrawable> Share<T> {
 
 /// One share in the export of a service by one provider, or the error of it. Cheap to clone.
 ///
-/// It belongs to the admin: dropping it undoes nothing.
+/// It belongs to the admin of the bundle that asked for it, and ends when that lets go of the admin: dropping it undoes nothing.
 #[derive(Clone)]
 pub struct ExportRegistration(pub(super) Arc<Share<Export>>);
 
@@ -164,7 +173,7 @@ impl ExportReference {
 
 /// One share in an imported endpoint, or the error of it. Cheap to clone.
 ///
-/// It belongs to the admin: dropping it undoes nothing.
+/// It belongs to the admin of the bundle that asked for it, and ends when that lets go of the admin: dropping it undoes nothing.
 #[derive(Clone)]
 pub struct ImportRegistration(pub(super) Arc<Share<Import>>);
 
@@ -239,6 +248,29 @@ impl ImportReference {
         &self.0.container_id
     }
 }
+
+/// A registration of either kind, as the admin closes it.
+pub(super) trait Registration: Clone + Send + Sync + 'static {
+    fn owner(&self) -> &Owner;
+
+    fn closed(&self) -> impl Future<Output = ()> + Send;
+}
+
+macro_rules! registration {
+    ($($name:ident),*) => { $(
+        impl Registration for $name {
+            fn owner(&self) -> &Owner {
+                &self.0.owner
+            }
+
+            fn closed(&self) -> impl Future<Output = ()> + Send {
+                self.close()
+            }
+        }
+    )* };
+}
+
+registration!(ExportRegistration, ImportRegistration);
 
 macro_rules! debug {
     ($($name:ident => $body:expr),* $(,)?) => { $(

@@ -18,7 +18,7 @@ use super::event::{
 };
 use super::exports::Export;
 use super::imports::Import;
-use super::registration::{Share, Withdrawable};
+use super::registration::{Registration, Share, Withdrawable};
 use crate::Error;
 use crate::endpoint::EndpointDescription;
 use crate::provider::{BoxError, ExportProvider, ImportProvider};
@@ -208,6 +208,15 @@ impl Admin {
             };
             self.runner
                 .begin(async move { admin.close_import(&import).await });
+        }
+    }
+
+    /// Closes a registration whose bundle has let go of the admin, also while it was made.
+    pub(super) fn close_if_abandoned(&self, registration: &impl Registration) {
+        if registration.owner().is_gone() {
+            let registration = registration.clone();
+            self.runner
+                .begin(async move { registration.closed().await });
         }
     }
 

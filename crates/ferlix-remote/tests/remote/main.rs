@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by it")]
 
 mod admin;
+mod bundled;
 mod commands;
 mod description;
 mod directory;

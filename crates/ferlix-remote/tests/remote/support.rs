@@ -69,6 +69,10 @@ impl Log {
         self.0.lock().unwrap().push(line.into());
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.0.lock().unwrap().len()
+    }
+
     /// The lines since the last call.
     pub(crate) fn take(&self) -> Vec<String> {
         std::mem::take(&mut self.0.lock().unwrap())
@@ -459,8 +463,12 @@ pub(crate) async fn framework() -> Framework {
         .unwrap()
 }
 
+/// The admin, held by the bundle until it stops: what it exports and imports by it stays.
 pub(crate) fn admin(context: &BundleContext) -> Arc<dyn RemoteServiceAdmin> {
-    Arc::clone(&context.service::<dyn RemoteServiceAdmin>(None).unwrap())
+    let guard = context.service::<dyn RemoteServiceAdmin>(None).unwrap();
+    let admin = Arc::clone(&guard);
+    std::mem::forget(guard);
+    admin
 }
 
 /// The properties of a service that asks to be exported.
