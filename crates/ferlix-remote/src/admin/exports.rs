@@ -17,7 +17,7 @@ use super::selection::{Choice, Offer, Reason, Wish, select_exporters};
 use super::state::{Admin, Subject};
 use crate::Error;
 use crate::endpoint::EndpointDescription;
-use crate::provider::{ContainerId, ExportContainer, ExportProvider};
+use crate::provider::{BoxError, ContainerId, EndpointFailure, ExportContainer, ExportProvider};
 use crate::work::locked;
 
 /// One exported endpoint.
@@ -237,6 +237,14 @@ impl Admin {
         locked(&self.exports)
             .endpoints
             .insert(serial, Arc::clone(&export));
+        let (admin, failing) = (self.this.clone(), Arc::downgrade(&export));
+        let failure = EndpointFailure::new(move |error| {
+            if let (Some(admin), Some(export)) = (admin.upgrade(), failing.upgrade()) {
+                let runner = admin.runner.clone();
+                runner.begin(async move { admin.fail_export(&export, error).await });
+            }
+        });
+        export.container.on_failure(&export.endpoint(), failure);
         Ok(export)
     }
 
@@ -310,6 +318,28 @@ impl Admin {
         drop(closed);
     }
 
+    /// The provider says that it can serve an endpoint no more: the registrations have its error.
+    async fn fail_export(&self, export: &Arc<Export>, error: BoxError) {
+        let _turn = self.turns.take(export.subject()).await;
+        let error = Error::provider(export.provider.name(), "go on serving the endpoint", error);
+        {
+            let mut table = locked(&self.exports);
+            // Under the lock, so that nobody takes the shares for closed ones meanwhile.
+            if export.withdrawn.swap(true, Ordering::AcqRel) {
+                return;
+            }
+            table.endpoints.remove(&export.serial);
+            table.fail(export, &error);
+        }
+        self.notify(Kind::ExportError, |event| {
+            event.endpoint = Some(export.endpoint());
+            event.service = Some(export.service.clone());
+            event.container = Some(export.container_id.clone());
+            event.error = Some(error);
+        });
+        self.let_go(export).await;
+    }
+
     /// Withdraws an endpoint: the listeners are told first, so that peers hear of it before calls are refused.
     async fn withdraw_export(&self, export: &Arc<Export>) {
         if export.withdrawn.swap(true, Ordering::AcqRel) {
@@ -317,6 +347,11 @@ impl Admin {
         }
         locked(&self.exports).endpoints.remove(&export.serial);
         self.notify_export(Kind::ExportUnregistration, export);
+        self.let_go(export).await;
+    }
+
+    /// Has the container stop to serve an endpoint.
+    async fn let_go(&self, export: &Export) {
         let endpoint = export.endpoint();
         if let Err(error) = self.step(export.container.unexport(&endpoint)).await {
             tracing::warn!(

@@ -15,7 +15,7 @@ use super::selection::{Offer, select_importer};
 use super::state::{Admin, Subject};
 use crate::Error;
 use crate::endpoint::EndpointDescription;
-use crate::provider::{ContainerId, ImportContainer, ImportProvider};
+use crate::provider::{BoxError, ContainerId, EndpointFailure, ImportContainer, ImportProvider};
 use crate::work::locked;
 
 /// One imported endpoint.
@@ -192,7 +192,20 @@ impl Admin {
         locked(&self.imports)
             .endpoints
             .insert(serial, Arc::clone(&import));
+        self.watch(&import);
         Ok(import)
+    }
+
+    /// Lets the container report that the endpoint is gone for good.
+    fn watch(&self, import: &Arc<Import>) {
+        let (admin, failing) = (self.this.clone(), Arc::downgrade(import));
+        let failure = EndpointFailure::new(move |error| {
+            if let (Some(admin), Some(import)) = (admin.upgrade(), failing.upgrade()) {
+                let runner = admin.runner.clone();
+                runner.begin(async move { admin.fail_import(&import, error).await });
+            }
+        });
+        import.container.on_failure(&import.endpoint(), failure);
     }
 
     /// Brings a proxy in line with a new description.
@@ -241,7 +254,10 @@ impl Admin {
             );
             let anew = self.step(import.container.import(endpoint)).await;
             match anew {
-                Ok(caller) => import.caller.replace(caller),
+                Ok(caller) => {
+                    import.caller.replace(caller);
+                    self.watch(import);
+                }
                 Err(error) => {
                     let error = Error::provider(import.provider.name(), "update the proxy", error);
                     self.notify(Kind::ImportWarning, |event| {
@@ -289,13 +305,40 @@ impl Admin {
         drop(closed);
     }
 
-    /// Withdraws a proxy: calls fail at once, then its users let go of it, then the provider does.
+    /// The provider says that an endpoint is gone for good: the registrations have its error.
+    async fn fail_import(&self, import: &Arc<Import>, error: BoxError) {
+        let _turn = self.turns.take(import.subject()).await;
+        let error = Error::provider(import.provider.name(), "go on calling the endpoint", error);
+        {
+            let mut table = locked(&self.imports);
+            // Under the lock, so that nobody takes the shares for closed ones meanwhile.
+            if import.withdrawn.swap(true, Ordering::AcqRel) {
+                return;
+            }
+            table.endpoints.remove(&import.serial);
+            table.fail(import, &error);
+        }
+        self.depart(import).await;
+        self.notify(Kind::ImportError, |event| {
+            event.endpoint = Some(import.endpoint());
+            event.container = Some(import.container_id.clone());
+            event.error = Some(error);
+        });
+    }
+
+    /// Withdraws a proxy however many shares are open; the turn is the caller's.
     async fn withdraw_import(&self, import: &Arc<Import>) {
         if import.withdrawn.swap(true, Ordering::AcqRel) {
             return;
         }
-        import.caller.close();
         locked(&self.imports).endpoints.remove(&import.serial);
+        self.depart(import).await;
+        self.notify_import(Kind::ImportUnregistration, import);
+    }
+
+    /// Calls fail at once, then the users of the proxy let go of it, then the provider does.
+    async fn depart(&self, import: &Import) {
+        import.caller.close();
         let endpoint = import.endpoint();
         match import.proxy.unregister().await {
             // The provider's bundle stopped and took the proxy with it.
@@ -309,7 +352,6 @@ impl Admin {
         if let Err(error) = released.await {
             tracing::warn!(endpoint = endpoint.id(), %error, "a container did not let go of an endpoint");
         }
-        self.notify_import(Kind::ImportUnregistration, import);
     }
 
     fn notify_import(&self, kind: Kind, import: &Import) {

@@ -79,6 +79,17 @@ impl<T: Withdrawable> Share<T> {
         }
     }
 
+    /// Whether this is an open share in that endpoint.
+    pub(super) fn is_in(&self, endpoint: &Arc<T>) -> bool {
+        matches!(&*locked(&self.held), Held::Open(held) if Arc::ptr_eq(held, endpoint))
+    }
+
+    /// The endpoint failed: what was open has the error from now on.
+    pub(super) fn fail(&self, error: &Error) {
+        let before = std::mem::replace(&mut *locked(&self.held), Held::Failed(error.clone()));
+        drop(before);
+    }
+
     /// Closes this share; returns the endpoint if it was open.
     pub(super) fn close(&self) -> Option<Arc<T>> {
         match std::mem::replace(&mut *locked(&self.held), Held::Closed) {

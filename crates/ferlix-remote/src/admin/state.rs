@@ -42,7 +42,7 @@ pub(super) enum Subject {
 pub(crate) struct Admin {
     pub(super) this: Weak<Admin>,
     pub(super) context: BundleContext,
-    runner: Runner,
+    pub(super) runner: Runner,
     pub(super) turns: Turns<Subject>,
     pub(super) exports: Mutex<Table<Export>>,
     pub(super) imports: Mutex<Table<Import>>,
@@ -78,6 +78,14 @@ impl<T: Withdrawable> Table<T> {
     /// Notes a share that failed; it is listed while somebody holds it.
     pub(super) fn add_failed(&mut self, share: &Arc<Share<T>>) {
         self.failed.push(Arc::downgrade(share));
+    }
+
+    /// The shares in an endpoint have an error from now on, and are listed as those are that failed at once.
+    pub(super) fn fail(&mut self, endpoint: &Arc<T>, error: &Error) {
+        for share in self.shares.extract_if(.., |share| share.is_in(endpoint)) {
+            share.fail(error);
+            self.failed.push(Arc::downgrade(&share));
+        }
     }
 
     /// Forgets the shares that are closed. They are returned to be dropped after the lock, for they may be the last to hold a

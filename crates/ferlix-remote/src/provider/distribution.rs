@@ -37,6 +37,32 @@ impl fmt::Display for ContainerId {
     }
 }
 
+/// By this a container reports that one endpoint failed after it was exported or imported. Cheap to clone.
+#[derive(Clone)]
+pub struct EndpointFailure(Arc<dyn Fn(BoxError) + Send + Sync>);
+
+impl EndpointFailure {
+    /// What is called with each report.
+    pub fn new(report: impl Fn(BoxError) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(report))
+    }
+
+    /// The endpoint failed for good; a second report, or one of an endpoint that is withdrawn already, does nothing.
+    ///
+    /// It can be called from any thread, and waits for nothing: the admin begins to withdraw the endpoint, which gets its
+    /// [`ExportContainer::unexport`] or [`ImportContainer::release`] all the same. The registrations have the error from then
+    /// on, and an `EXPORT_ERROR` or `IMPORT_ERROR` event tells it.
+    pub fn report(&self, error: impl Into<BoxError>) {
+        (self.0)(error.into());
+    }
+}
+
+impl fmt::Debug for EndpointFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("EndpointFailure")
+    }
+}
+
 /// A distribution that exports: the service `ferlix.rsa.exportdistributionprovider`.
 ///
 /// When the service goes, the admin withdraws every endpoint of the provider (each still gets its
@@ -105,6 +131,12 @@ pub trait ExportContainer: Send + Sync {
         endpoint: &EndpointDescription,
         interfaces: Vec<Arc<dyn Dispatch>>,
     ) -> Result<(), BoxError>;
+
+    /// Takes what reports that this endpoint, which was just exported, can be served no more while others can. Nothing by
+    /// default: a provider that can serve nothing any more unregisters.
+    fn on_failure(&self, endpoint: &EndpointDescription, failure: EndpointFailure) {
+        let _ = (endpoint, failure);
+    }
 
     /// Follows a change of the endpoint's properties, e.g. of `osgi.basic.timeout`. Nothing by default.
     ///
@@ -186,6 +218,12 @@ pub trait ImportContainer: Send + Sync {
     /// # Errors
     /// When the endpoint cannot be called, e.g. when its container identity is no address.
     async fn import(&self, endpoint: &EndpointDescription) -> Result<Arc<dyn Caller>, BoxError>;
+
+    /// Takes what reports that this endpoint, which was just imported, is gone for good, whatever a discovery says. Nothing by
+    /// default: an exporter that does not answer is failing, and may be well again.
+    fn on_failure(&self, endpoint: &EndpointDescription, failure: EndpointFailure) {
+        let _ = (endpoint, failure);
+    }
 
     /// Follows a change of the endpoint's properties, e.g. of `osgi.basic.timeout`, in the object made before.
     ///

@@ -15,7 +15,7 @@ pub use discovery::{
     EndpointEventListener, SCOPE,
 };
 pub use distribution::{
-    ContainerId, ExportContainer, ExportProvider, ImportContainer, ImportProvider,
+    ContainerId, EndpointFailure, ExportContainer, ExportProvider, ImportContainer, ImportProvider,
 };
 
 /// Any error of a provider; the admin wraps it and names the provider.

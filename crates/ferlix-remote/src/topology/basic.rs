@@ -160,13 +160,16 @@ impl EventListenerHook for Topology {
 
 impl RemoteServiceAdminListener for Topology {
     fn remote_admin_event(&self, event: &RemoteServiceAdminEvent) {
-        use RemoteServiceAdminEventKind::{ExportRegistration, ExportUnregistration, ExportUpdate};
+        use RemoteServiceAdminEventKind::{
+            ExportError, ExportRegistration, ExportUnregistration, ExportUpdate,
+        };
         let Some(endpoint) = &event.endpoint else {
             return;
         };
         match event.kind {
             ExportRegistration | ExportUpdate => self.advertising.exported(endpoint),
-            ExportUnregistration => self.advertising.withdrawn(endpoint),
+            // An error that names an endpoint is the end of one that was there.
+            ExportUnregistration | ExportError => self.advertising.withdrawn(endpoint),
             _ => {}
         }
     }

@@ -11,6 +11,7 @@ mod discovery;
 mod edef;
 mod edef_properties;
 mod events;
+mod failures;
 mod health;
 mod intents;
 mod policies;

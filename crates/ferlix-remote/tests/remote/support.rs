@@ -15,8 +15,8 @@ use ferlix_remote::admin::{
 };
 use ferlix_remote::endpoint::EndpointDescription;
 use ferlix_remote::provider::{
-    BoxError, ContainerId, EndpointAdvertiser, EndpointDirectory, ExportContainer, ExportProvider,
-    ImportContainer, ImportProvider,
+    BoxError, ContainerId, EndpointAdvertiser, EndpointDirectory, EndpointFailure, ExportContainer,
+    ExportProvider, ImportContainer, ImportProvider,
 };
 use futures_util::future::BoxFuture;
 use tokio::sync::Notify;
@@ -132,6 +132,8 @@ pub(crate) struct Distribution {
     /// While set, exports and imports wait for `go`.
     pub(crate) slow: Arc<AtomicBool>,
     pub(crate) go: Arc<Notify>,
+    /// What reports the failure of an endpoint, by its remote service.
+    pub(crate) failures: Arc<Mutex<HashMap<u64, EndpointFailure>>>,
 }
 
 impl Distribution {
@@ -145,7 +147,19 @@ impl Distribution {
             rigid: Arc::default(),
             slow: Arc::default(),
             go: Arc::default(),
+            failures: Arc::default(),
         }
+    }
+
+    /// Reports that an endpoint failed.
+    pub(crate) fn report(&self, remote_service: u64, error: &str) {
+        let failure = self.failures.lock().unwrap()[&remote_service].clone();
+        failure.report(error);
+    }
+
+    fn keep(&self, endpoint: &EndpointDescription, failure: EndpointFailure) {
+        let mut failures = self.failures.lock().unwrap();
+        failures.insert(endpoint.remote_service_id(), failure);
     }
 
     pub(crate) fn register_exporter(&self, context: &BundleContext) -> ServiceRegistration {
@@ -248,6 +262,10 @@ impl ExportContainer for Container {
         Ok(())
     }
 
+    fn on_failure(&self, endpoint: &EndpointDescription, failure: EndpointFailure) {
+        self.distribution.keep(endpoint, failure);
+    }
+
     async fn update(&self, endpoint: &EndpointDescription) -> Result<(), BoxError> {
         self.distribution.step("update", endpoint).await
     }
@@ -320,6 +338,10 @@ impl ImportContainer for Container {
                 endpoint.remote_service_id(),
             ),
         }))
+    }
+
+    fn on_failure(&self, endpoint: &EndpointDescription, failure: EndpointFailure) {
+        self.distribution.keep(endpoint, failure);
     }
 
     async fn update(&self, endpoint: &EndpointDescription) -> Result<(), BoxError> {
