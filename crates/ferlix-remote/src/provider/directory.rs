@@ -35,6 +35,7 @@ pub struct EndpointDirectory {
 
 struct Inner {
     source: String,
+    wants: Box<dyn Fn(&ServiceRef) -> bool + Send + Sync>,
     context: BundleContext,
     state: Mutex<State>,
     rounds: Rounds<(u64, String)>,
@@ -69,9 +70,19 @@ impl EndpointDirectory {
     /// # Errors
     /// As [`BundleContext::add_service_listener`].
     pub fn open(context: &BundleContext, source: &str) -> Result<Self, ferlix_core::Error> {
+        Self::open_for(context, source, |_| true)
+    }
+
+    /// As [`Self::open`], for those listeners only that want to hear of what is in it.
+    pub(crate) fn open_for(
+        context: &BundleContext,
+        source: &str,
+        wants: impl Fn(&ServiceRef) -> bool + Send + Sync + 'static,
+    ) -> Result<Self, ferlix_core::Error> {
         let directory = Self {
             inner: Arc::new(Inner {
                 source: source.to_owned(),
+                wants: Box::new(wants),
                 context: context.clone(),
                 state: Mutex::default(),
                 rounds: Rounds::new(Runner::new(context.framework())),
@@ -212,6 +223,9 @@ impl EndpointDirectory {
     }
 
     fn add_listener(&self, reference: &ServiceRef, properties: &Properties) {
+        if !(self.inner.wants)(reference) {
+            return;
+        }
         let Some(service) = self
             .inner
             .context

@@ -42,7 +42,7 @@ local_service!(
     "ferlix.rsa.discovery.endpointadvertiser"
 );
 
-/// What happened to an endpoint in another framework; the numbers are OSGi's.
+/// What happened to an endpoint; the numbers are OSGi's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum EndpointEventKind {
@@ -68,7 +68,7 @@ impl fmt::Display for EndpointEventKind {
     }
 }
 
-/// An endpoint in another framework came, changed or went.
+/// An endpoint came, changed or went, in another framework or in this one.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct EndpointEvent {
@@ -78,12 +78,13 @@ pub struct EndpointEvent {
     pub endpoint: EndpointDescription,
     /// The filter of the listener that matched first; it matches the endpoint as it was when it no longer matches now.
     pub scope: String,
-    /// The discovery that tells it. An endpoint that several discoveries know is there until all of them have told that it went.
+    /// The discovery that tells it, or the topology manager. An endpoint that several of them know is there until all of them have
+    /// told that it went.
     pub source: String,
 }
 
 impl EndpointEvent {
-    /// An event of the discovery `source`, for a listener of which the filter `scope` matched.
+    /// An event of `source`, for a listener of which the filter `scope` matched.
     pub fn new(
         kind: EndpointEventKind,
         endpoint: EndpointDescription,
@@ -103,6 +104,10 @@ impl EndpointEvent {
 ///
 /// A discovery calls it (through an [`EndpointDirectory`](super::EndpointDirectory)), in order for each endpoint, from tasks that
 /// hold up nothing else; a listener that comes late is told of everything known. Without a filter in its scope it is told nothing.
+///
+/// A topology manager tells it of the endpoints of its own framework in the same way, and is the source of these events. Who wants
+/// to hear of other frameworks only has `(!(endpoint.framework.uuid=…))` in its scope, with the identity of its own. Topology
+/// managers, which are such listeners themselves, are not told of those.
 #[async_trait]
 pub trait EndpointEventListener: Send + Sync {
     /// An endpoint came, changed or went. The next event of the same endpoint waits until this returns.

@@ -1,4 +1,9 @@
-//! Tells every discovery of every export.
+//! Tells every discovery of every export, and every endpoint listener with a scope that matches.
+//!
+//! In flow the exports of this framework; out go calls of the advertisers, which make them known to other frameworks, and
+//! events of the listeners, as discoveries tell them of endpoints elsewhere. A listener that does not want to hear of both says
+//! so in its scope, by `endpoint.framework.uuid`. Deliberately absent: endpoints that were discovered, which are nobody's news
+//! but their discovery's; and the topology managers, which have no use for what their own framework exports.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
@@ -8,9 +13,10 @@ use ferlix_core::framework::BundleContext;
 use ferlix_core::registry::{ServiceGuard, ServiceRef};
 use ferlix_core::service::Service;
 
+use super::TopologyManager;
 use crate::admin::RemoteServiceAdmin;
 use crate::endpoint::EndpointDescription;
-use crate::provider::EndpointAdvertiser;
+use crate::provider::{EndpointAdvertiser, EndpointDirectory};
 use crate::work::{Rounds, Runner, locked};
 
 /// How long an advertiser may take to take over one change.
@@ -21,13 +27,9 @@ pub(super) struct Advertising {
     context: BundleContext,
     admin: Arc<dyn RemoteServiceAdmin>,
     rounds: Rounds<(u64, String)>,
-    state: Mutex<State>,
-}
-
-#[derive(Default)]
-struct State {
-    exported: BTreeMap<String, EndpointDescription>,
-    advertisers: BTreeMap<u64, Advertiser>,
+    /// The exports by their identity, and what the listeners were told of them.
+    exported: EndpointDirectory,
+    advertisers: Mutex<BTreeMap<u64, Advertiser>>,
 }
 
 struct Advertiser {
@@ -36,17 +38,28 @@ struct Advertiser {
 }
 
 impl Advertising {
+    /// For a topology manager of that name, which is the source of the events.
+    ///
+    /// # Errors
+    /// As [`EndpointDirectory::open`].
     pub(super) fn new(
         context: &BundleContext,
+        name: &str,
         admin: Arc<dyn RemoteServiceAdmin>,
         runner: Runner,
-    ) -> Arc<Self> {
-        Arc::new(Self {
+    ) -> Result<Arc<Self>, ferlix_core::Error> {
+        let manager = <dyn TopologyManager as Service>::interface().name;
+        let wants = |listener: &ServiceRef| {
+            let mut names = listener.specifications().iter();
+            !names.any(|name| **name == *manager)
+        };
+        Ok(Arc::new(Self {
             context: context.clone(),
             admin,
             rounds: Rounds::new(runner),
-            state: Mutex::default(),
-        })
+            exported: EndpointDirectory::open_for(context, name, wants)?,
+            advertisers: Mutex::default(),
+        }))
     }
 
     /// Takes over what was exported before, and the discoveries that were there before.
@@ -66,15 +79,13 @@ impl Advertising {
 
     /// A service is exported, or its endpoint has new properties.
     pub(super) fn exported(self: &Arc<Self>, endpoint: &EndpointDescription) {
-        locked(&self.state)
-            .exported
-            .insert(endpoint.id().to_owned(), endpoint.clone());
+        self.exported.put(endpoint.id(), endpoint.clone());
         self.request_endpoint(endpoint.id());
     }
 
     /// An endpoint is withdrawn.
     pub(super) fn withdrawn(self: &Arc<Self>, endpoint: &EndpointDescription) {
-        locked(&self.state).exported.remove(endpoint.id());
+        self.exported.remove(endpoint.id());
         self.request_endpoint(endpoint.id());
     }
 
@@ -82,50 +93,48 @@ impl Advertising {
         let Some(service) = self.context.get::<dyn EndpointAdvertiser>(reference) else {
             return;
         };
-        let exported: Vec<String> = {
-            let mut state = locked(&self.state);
-            if state.advertisers.contains_key(&reference.id()) || !reference.is_registered() {
+        {
+            let mut advertisers = locked(&self.advertisers);
+            if advertisers.contains_key(&reference.id()) || !reference.is_registered() {
                 return;
             }
-            state.advertisers.insert(
-                reference.id(),
-                Advertiser {
-                    service,
-                    told: HashMap::new(),
-                },
-            );
-            // In the order of their export, so that two runs are alike.
-            let mut exported: Vec<&EndpointDescription> = state.exported.values().collect();
-            exported.sort_by_key(|endpoint| endpoint.remote_service_id());
-            exported
-                .into_iter()
-                .map(|endpoint| endpoint.id().to_owned())
-                .collect()
-        };
-        exported
-            .iter()
-            .for_each(|endpoint| self.request(reference.id(), endpoint));
+            let advertiser = Advertiser {
+                service,
+                told: HashMap::new(),
+            };
+            advertisers.insert(reference.id(), advertiser);
+        }
+        // In the order of their export, so that two runs are alike.
+        let mut exported = self.exported.discovered();
+        exported.sort_by_key(|record| record.endpoint.remote_service_id());
+        for record in exported {
+            self.request(reference.id(), record.endpoint.id());
+        }
     }
 
     /// A discovery that goes withdraws by itself what it wrote.
     pub(super) fn advertiser_went(&self, reference: &ServiceRef) {
-        let removed = locked(&self.state).advertisers.remove(&reference.id());
+        let removed = locked(&self.advertisers).remove(&reference.id());
         drop(removed);
     }
 
     /// Withdraws everything.
     pub(super) async fn close(self: &Arc<Self>) {
-        let exported = std::mem::take(&mut locked(&self.state).exported);
-        exported
-            .keys()
-            .for_each(|endpoint| self.request_endpoint(endpoint));
-        self.rounds.idle().await;
-        let advertisers = std::mem::take(&mut locked(&self.state).advertisers);
+        let exported = self.exported.discovered();
+        let unadvertise = async {
+            for record in &exported {
+                self.request_endpoint(record.endpoint.id());
+            }
+            self.rounds.idle().await;
+        };
+        // The directory is empty from its first step on, before anybody is asked what is left.
+        tokio::join!(self.exported.close(), unadvertise);
+        let advertisers = std::mem::take(&mut *locked(&self.advertisers));
         drop(advertisers);
     }
 
     fn request_endpoint(self: &Arc<Self>, endpoint: &str) {
-        let advertisers: Vec<u64> = locked(&self.state).advertisers.keys().copied().collect();
+        let advertisers: Vec<u64> = locked(&self.advertisers).keys().copied().collect();
         advertisers
             .into_iter()
             .for_each(|advertiser| self.request(advertiser, endpoint));
@@ -144,17 +153,13 @@ impl Advertising {
 
     /// Tells one discovery what is new of one endpoint.
     async fn bring_in_line(&self, advertiser: u64, id: &str) {
-        let (service, exported, told) = {
-            let state = locked(&self.state);
-            let Some(advertiser) = state.advertisers.get(&advertiser) else {
-                return;
-            };
-            let service = Arc::clone(&advertiser.service);
-            (
-                service,
-                state.exported.get(id).cloned(),
+        let exported = self.exported.get(id);
+        let (service, told) = match locked(&self.advertisers).get(&advertiser) {
+            Some(advertiser) => (
+                Arc::clone(&advertiser.service),
                 advertiser.told.get(id).cloned(),
-            )
+            ),
+            None => return,
         };
         let telling = async {
             match (&exported, &told) {
@@ -180,8 +185,7 @@ impl Advertising {
                 "a discovery did not take over an endpoint within {TIMEOUT:?}"
             ),
         }
-        let mut state = locked(&self.state);
-        if let Some(advertiser) = state.advertisers.get_mut(&advertiser) {
+        if let Some(advertiser) = locked(&self.advertisers).get_mut(&advertiser) {
             match exported {
                 Some(endpoint) => advertiser.told.insert(id.to_owned(), endpoint),
                 None => advertiser.told.remove(id),

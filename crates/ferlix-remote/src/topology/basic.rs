@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, Weak};
 
+use ferlix_core::component::ComponentContext;
 use ferlix_core::framework::BundleContext;
 use ferlix_core::registry::{
     EVENT_LISTENER_HOOK, EventListenerHook, ListenerId, ListenerSet, ServiceEvent,
@@ -35,15 +36,16 @@ pub(crate) struct Topology {
 }
 
 impl Topology {
-    /// A manager for a framework. It catches up with what is there already once its hook is registered by the same bundle.
+    /// A manager for a framework, named as its component. It catches up with what is there already once its hook is registered by the same bundle.
     ///
     /// # Errors
     /// As [`BundleContext::add_service_listener`].
     pub(crate) fn open(
-        context: &BundleContext,
+        component: &ComponentContext,
         admin: Arc<dyn RemoteServiceAdmin>,
         policy: Arc<dyn Policy>,
     ) -> Result<Arc<Self>, ferlix_core::Error> {
+        let context = component.bundle();
         let runner = Runner::new(context.framework());
         let topology = Arc::new(Self {
             context: context.clone(),
@@ -59,7 +61,7 @@ impl Topology {
                 context.framework().uuid(),
                 runner.clone(),
             ),
-            advertising: Advertising::new(context, admin, runner),
+            advertising: Advertising::new(context, component.name(), admin, runner)?,
             policy,
             listeners: Mutex::default(),
         });

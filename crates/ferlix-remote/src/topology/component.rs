@@ -53,7 +53,7 @@ impl BasicTopologyManager {
     #[validate]
     fn start(&self, context: &ComponentContext) -> Result<(), ferlix_core::Error> {
         let policy = Arc::new(Everything);
-        let topology = Topology::open(context.bundle(), Arc::clone(&self.admin), policy);
+        let topology = Topology::open(context, Arc::clone(&self.admin), policy);
         let _ = self.topology.set(topology?);
         Ok(())
     }

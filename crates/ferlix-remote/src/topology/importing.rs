@@ -148,6 +148,8 @@ impl Importing {
     /// A discovery tells of an endpoint.
     pub(super) async fn endpoint_changed(self: &Arc<Self>, event: EndpointEvent) {
         let id = event.endpoint.id().to_owned();
+        // What this framework exports is not imported here, whoever tells of it: it counts as gone.
+        let is_own = self.is_own(&event.endpoint);
         let others = {
             let mut state = locked(&self.state);
             let known = match event.kind {
@@ -159,10 +161,11 @@ impl Importing {
             };
             let Some(known) = known else { return };
             known.sources.retain(|(source, _)| *source != event.source);
-            if matches!(
+            let is_there = matches!(
                 event.kind,
                 EndpointEventKind::Added | EndpointEventKind::Modified
-            ) {
+            );
+            if is_there && !is_own {
                 known.sources.push((event.source, event.endpoint));
             }
             let was_limited = known.is_limited();
@@ -183,14 +186,14 @@ impl Importing {
         self.bring_in_line(&id).await;
     }
 
-    /// What the policy says of one endpoint, and what nobody may decide otherwise.
+    fn is_own(&self, endpoint: &EndpointDescription) -> bool {
+        endpoint.framework_uuid() == Some(&self.framework_uuid)
+    }
+
+    /// What the policy says of one endpoint.
     fn admit(&self, known: &mut Known) {
         known.admitted = match known.sources.last() {
             None => Err("no discovery knows it any more".to_owned()),
-            // What this framework exports is not imported here.
-            Some((_, endpoint)) if endpoint.framework_uuid() == Some(&self.framework_uuid) => {
-                Err("this framework exports it".to_owned())
-            }
             Some((_, endpoint)) => self.policy.import(endpoint),
         };
     }
@@ -236,6 +239,9 @@ impl Importing {
 
     /// Why an endpoint is not imported; `None` when it is, or is not known.
     pub(super) fn refusal(&self, endpoint: &EndpointDescription) -> Option<String> {
+        if self.is_own(endpoint) {
+            return Some("this framework exports it".to_owned());
+        }
         let state = locked(&self.state);
         let known = state.endpoints.get(endpoint.id())?;
         if let Err(reason) = &known.decision {

@@ -1,6 +1,6 @@
 //! Topology managers: who decides what is exported and imported.
 //!
-//! Each exports services, advertises every export to every discovery, and imports endpoints in its scope. They look at the
+//! Each exports services, tells every discovery and every endpoint listener of every export, and imports endpoints in its scope. They look at the
 //! state rather than at single events, so nothing depends on who comes first: a service, a provider, a discovery or the
 //! manager itself. They differ in their policy: the basic one, here, takes all that asks; [`policy`] goes by rules;
 //! [`ondemand`] imports only what somebody asks for. A framework has one of them, or several with scopes of their own. The

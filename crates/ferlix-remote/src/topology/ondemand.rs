@@ -90,7 +90,7 @@ impl OnDemandTopologyManager {
             state: Mutex::default(),
         });
         let policy = Arc::clone(&demand) as Arc<dyn Policy>;
-        let topology = Topology::open(context.bundle(), Arc::clone(&self.admin), policy)?;
+        let topology = Topology::open(context, Arc::clone(&self.admin), policy)?;
         let _ = demand.topology.set(Arc::downgrade(&topology));
         let _ = self.demand.set(demand);
         let _ = self.topology.set(topology);

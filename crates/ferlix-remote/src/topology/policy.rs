@@ -71,7 +71,7 @@ impl PolicyTopologyManager {
             exports: self.exports.clone(),
             imports: self.imports.clone(),
         };
-        let topology = Topology::open(context.bundle(), Arc::clone(&self.admin), Arc::new(policy))?;
+        let topology = Topology::open(context, Arc::clone(&self.admin), Arc::new(policy))?;
         let weak = Arc::downgrade(&topology);
         let follow = move || {
             if let Some(topology) = weak.upgrade() {

@@ -14,6 +14,7 @@ mod events;
 mod failures;
 mod health;
 mod intents;
+mod local;
 mod policies;
 mod support;
 mod topology;
