@@ -9,7 +9,7 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use ferlix_core::file::{FileStamp, read_text};
+use ferlix_core::file::{FileStamp, files, read_text};
 use ferlix_core::property::Properties;
 
 use crate::{ConfigError, codec, pid};
@@ -54,36 +54,16 @@ impl Folder {
             present: Vec::new(),
             changed: Vec::new(),
         };
-        let entries = match fs::read_dir(&self.0) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(scan),
-            Err(error) => return Err(failed("read", &self.0, error)),
-        };
-        for entry in entries {
-            let entry = entry.map_err(|error| failed("read", &self.0, error))?;
-            let name = entry.file_name();
-            let Some(pid) = name.to_str().and_then(|name| name.strip_suffix(ENDING)) else {
+        let wanted = |name: &str| pid_of(name).is_some();
+        let files = files(&self.0, MOST, wanted).map_err(|error| failed("read", &self.0, error))?;
+        for file in files {
+            let Some(pid) = pid_of(&file.name) else {
                 continue;
             };
-            if pid::check(pid).is_err() {
-                continue;
-            }
-            // Not the entry's own metadata: a link stands for its file.
-            let path = entry.path();
-            let Ok(metadata) = fs::metadata(&path) else {
-                continue;
-            };
-            if !metadata.is_file() {
-                continue;
-            }
-            if scan.present.len() == MOST {
-                let error = io::Error::other(format!("there are more than {MOST} files"));
-                return Err(failed("read", &self.0, error));
-            }
             scan.present.push(pid.to_owned());
-            let stamp = FileStamp::of(&metadata);
-            if stamp.is_none() || stamp.as_ref() != known.get(pid) {
-                scan.changed.push((pid.to_owned(), stamp, read(&path)));
+            if file.stamp.is_none() || file.stamp.as_ref() != known.get(pid) {
+                let content = read(&file.path);
+                scan.changed.push((pid.to_owned(), file.stamp, content));
             }
         }
         Ok(scan)
@@ -140,6 +120,12 @@ impl Folder {
             tracing::debug!(folder = %self.0.display(), %error, "the folder was not synced");
         }
     }
+}
+
+/// The PID of a file's name, if it is one of a configuration.
+fn pid_of(name: &str) -> Option<&str> {
+    let pid = name.strip_suffix(ENDING)?;
+    pid::check(pid).ok().map(|()| pid)
 }
 
 fn write_aside(aside: &Path, text: &str, path: &Path) -> io::Result<()> {

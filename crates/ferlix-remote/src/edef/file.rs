@@ -17,31 +17,66 @@ use crate::endpoint::EndpointDescription;
 
 /// The file of a folder with the properties of all its descriptions.
 pub const DEFAULTS: &str = "edef_defaults.properties";
+/// The endings of the two forms.
+pub(crate) const XML: &str = ".xml";
+pub(crate) const PROPERTIES: &str = ".properties";
+
+/// The texts that describe endpoints together.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Texts {
+    /// The descriptions; without them the properties are one.
+    pub(crate) xml: Option<String>,
+    /// The properties over them.
+    pub(crate) properties: Option<String>,
+    /// What neither says.
+    pub(crate) defaults: Option<String>,
+}
+
+impl Texts {
+    /// The descriptions.
+    ///
+    /// # Errors
+    /// As for [`read`] and [`read_properties`].
+    pub(crate) fn descriptions(&self) -> Result<Vec<EndpointDescription>, Error> {
+        let optional = |text: &Option<String>| match text {
+            Some(text) => read_properties(text),
+            None => Ok(Properties::new()),
+        };
+        let defaults = optional(&self.defaults)?;
+        let over = optional(&self.properties)?;
+        let Some(xml) = &self.xml else {
+            return Ok(vec![laid_over(defaults, &over)?]);
+        };
+        let descriptions = read(xml)?;
+        if defaults.is_empty() && over.is_empty() {
+            return Ok(descriptions);
+        }
+        let changed = descriptions.iter().map(|description| {
+            let mut properties = defaults.clone();
+            properties.extend(owned(description.properties()));
+            laid_over(properties, &over)
+        });
+        changed.collect()
+    }
+}
 
 /// Reads the descriptions of a file, with the `.properties` beside it.
 ///
 /// # Errors
 /// [`Error::File`] when one that is there cannot be read; as for [`read`] and [`read_properties`].
 pub async fn load(file: &Path) -> Result<Vec<EndpointDescription>, Error> {
-    let defaults = optional(&file.with_file_name(DEFAULTS)).await?;
-    if file
-        .extension()
-        .is_some_and(|ending| ending == "properties")
-    {
-        let own = read_properties(&text(file).await?)?;
-        return Ok(vec![laid_over(defaults, &own)?]);
+    let name = file.as_os_str().to_string_lossy();
+    let mut texts = Texts {
+        defaults: optional(&file.with_file_name(DEFAULTS)).await?,
+        ..Texts::default()
+    };
+    if name.ends_with(PROPERTIES) {
+        texts.properties = Some(text(file).await?);
+    } else {
+        texts.xml = Some(text(file).await?);
+        texts.properties = optional(&file.with_extension("properties")).await?;
     }
-    let descriptions = read(&text(file).await?)?;
-    let over = optional(&file.with_extension("properties")).await?;
-    if defaults.is_empty() && over.is_empty() {
-        return Ok(descriptions);
-    }
-    let changed = descriptions.iter().map(|description| {
-        let mut properties = defaults.clone();
-        properties.extend(owned(description.properties()));
-        laid_over(properties, &over)
-    });
-    changed.collect()
+    texts.descriptions()
 }
 
 /// The text of a file, no longer than EDEF may be.
@@ -63,13 +98,11 @@ pub async fn text(file: &Path) -> Result<String, Error> {
     Ok(text)
 }
 
-/// The properties of a file that need not be there.
-async fn optional(file: &Path) -> Result<Properties, Error> {
+/// The text of a file that need not be there.
+async fn optional(file: &Path) -> Result<Option<String>, Error> {
     match text(file).await {
-        Ok(text) => read_properties(&text),
-        Err(Error::File { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
-            Ok(Properties::new())
-        }
+        Ok(text) => Ok(Some(text)),
+        Err(Error::File { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
 }

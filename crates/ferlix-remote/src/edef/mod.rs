@@ -12,6 +12,7 @@ mod reader;
 mod writer;
 
 pub use file::{DEFAULTS, load, text};
+pub(crate) use file::{PROPERTIES, Texts, XML};
 pub use properties::read_properties;
 pub use reader::{MAX_BYTES, MAX_DEPTH, MAX_VALUES, read};
 pub use writer::write;

@@ -1,4 +1,5 @@
-//! Endpoints described in EDEF files: what lies in a folder as `*.xml` is discovered, and follows the files at run time.
+//! Endpoints described in EDEF files: what lies in a folder as `*.xml` or `*.properties` is discovered, and follows the files at
+//! run time.
 //!
 //! This is how a service is used whose exporter takes part in no discovery, and how an operator fixes by hand what is to be
 //! imported: `exportservice` of the shell writes such a file. A program installs [`BUNDLE`] and makes an instance:
@@ -19,7 +20,9 @@
 //! # }
 //! ```
 //!
-//! A file holds any number of endpoints; each file is looked at every [`POLL`] milliseconds. A file that cannot be read or
+//! An XML file holds any number of endpoints; each file is looked at every [`POLL`] milliseconds. ECF's `.properties` lie over the
+//! XML of the same name, or are one endpoint, with [`edef_defaults.properties`](crate::edef::DEFAULTS) under all; values that
+//! they ask to be made are made anew when one of these files changes. A file that cannot be read or
 //! is not EDEF is said once and skipped: what its last good content described stays, and the other files are unaffected. A
 //! folder that is not there is one without files. Deliberately absent: writing. Nothing is advertised here.
 
