@@ -6,7 +6,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::{self, Command};
 use std::sync::Arc;
-use std::{future, io, thread};
+use std::{future, io};
 
 use clap::ValueEnum;
 use ferlix_etcd::embedded::EmbeddedEtcd;
@@ -14,7 +14,7 @@ use ferlix_examples::hello::Hello;
 use ferlix_tests::Program;
 
 use crate::error::Error;
-use crate::{calls, cores, directory, frameworks, http_floor, remote, steady};
+use crate::{calls, cores, directory, frameworks, http_floor, remote, thread};
 
 /// What a child serves.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
@@ -79,7 +79,7 @@ pub(crate) fn announce(address: SocketAddr) {
 
 /// Serves as a child, until killed or left alone.
 pub(crate) fn serve(role: Role, etcd: Option<SocketAddr>) -> Result<(), Error> {
-    thread::spawn(|| {
+    std::thread::spawn(|| {
         // Nothing is sent: it returns at the end of the input.
         let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
         process::exit(0);
@@ -106,7 +106,7 @@ pub(crate) fn serve(role: Role, etcd: Option<SocketAddr>) -> Result<(), Error> {
                 future::pending().await
             }
             Role::HttpFloor => http_floor::serve().await,
-            Role::TcpEcho => steady::serve_echo(),
+            Role::TcpEcho => thread::serve_echo(),
             Role::Work => calls::serve(1).await,
             Role::Work10000 => calls::serve(10_000).await,
             Role::Remote => {

@@ -62,6 +62,11 @@ const TEXT_XML: HeaderValue = HeaderValue::from_static("text/xml");
 pub(crate) async fn serve() -> Result<(), Error> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     child::announce(listener.local_addr()?);
+    serve_at(listener).await
+}
+
+/// The same at a given socket.
+pub(crate) async fn serve_at(listener: TcpListener) -> Result<(), Error> {
     let mut answers = vec![(PATH, answer())];
     for payload in Payload::ALL {
         answers.push((payload.path(), payload.answer()?));
@@ -116,9 +121,18 @@ impl Exchange {
 
     /// A call of the bench's own service, number 1, by its exporter or (`floor`) by the bare server.
     pub(crate) fn of(payload: Payload, floor: bool) -> Result<Self, Error> {
+        let path = if floor { payload.path() } else { PATH };
         Ok(Self {
-            path: if floor { payload.path() } else { PATH },
-            request: payload.request(1)?,
+            path,
+            ..Self::with(payload, 1)?
+        })
+    }
+
+    /// A call of the bench's own service with this number, by its exporter.
+    pub(crate) fn with(payload: Payload, service: u64) -> Result<Self, Error> {
+        Ok(Self {
+            path: PATH,
+            request: payload.request(service)?,
             answer: payload.answer()?,
         })
     }
@@ -179,6 +193,13 @@ impl BareClient {
             host,
             exchange,
         })
+    }
+}
+
+impl BareClient {
+    /// Posts another request from now on.
+    pub(crate) fn turn_to(&mut self, exchange: &Exchange) {
+        self.exchange.clone_from(exchange);
     }
 }
 

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use ferlix_tests::{DEADLINE, Program, PythonPeer, peers};
 
 use crate::child::{Role, Server};
+use crate::counted::Counted;
 use crate::error::Error;
 use crate::load::median;
 use crate::{REPETITIONS, table};
@@ -28,24 +29,8 @@ pub(crate) fn run() -> Result<(), Error> {
 
 /// The heap of services and components.
 fn heap() -> Result<(), Error> {
-    let program = std::env::current_exe()?.with_file_name("heap");
-    let output = Command::new(&program).output()?;
-    let text = String::from_utf8_lossy(&output.stdout);
-    let figures: Vec<(&str, f64)> = text
-        .lines()
-        .filter_map(|line| line.split_once('\t'))
-        .filter_map(|(bytes, what)| Some((what, bytes.parse().ok()?)))
-        .collect();
-    let bytes = |what: &str| {
-        let found = figures.iter().find(|(name, _)| *name == what);
-        found.map(|(_, bytes)| *bytes).ok_or_else(|| {
-            let said = String::from_utf8_lossy(&output.stderr);
-            Error::Answer(format!(
-                "no figure for {what} of {}: {said}",
-                program.display()
-            ))
-        })
-    };
+    let counted = Counted::by("heap")?;
+    let bytes = |what: &str| counted.figure(what);
     let floor = bytes("floor")?;
     let row = |words: &str, what: &str| -> Result<Vec<String>, Error> {
         let bytes = bytes(what)?;

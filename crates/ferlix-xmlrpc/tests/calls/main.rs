@@ -5,6 +5,7 @@
 mod context;
 mod credentials;
 mod rules;
+mod spans;
 mod statistics;
 
 use std::future::Future;
