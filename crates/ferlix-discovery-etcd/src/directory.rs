@@ -243,6 +243,11 @@ impl Directory {
         key::parse(&self.top_key, key).map(|key| key.session)
     }
 
+    /// The endpoint that a key names.
+    pub(crate) fn endpoint<'k>(&self, key: &'k str) -> Option<&'k str> {
+        key::parse(&self.top_key, key).map(|key| key.endpoint)
+    }
+
     /// One record less of a session.
     fn forget_session(&mut self, key: &str) {
         let Some(parsed) = key::parse(&self.top_key, key) else {

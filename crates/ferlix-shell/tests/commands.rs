@@ -235,6 +235,9 @@ async fn properties_and_variables_of_the_process() {
     assert_eq!(bench.good("property some.list").await, "['a', 'b']\n");
     assert_eq!(bench.good("property nope").await, "\n");
     assert_eq!(bench.good("property DB.Password").await, "(hidden)\n");
+    for line in ["echo $db.password", "echo ${DB.password}"] {
+        assert_eq!(bench.good(line).await, "(hidden)\n", "{line}");
+    }
     assert_eq!(
         bench.good("property PATH").await,
         "\n",

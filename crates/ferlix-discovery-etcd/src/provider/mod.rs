@@ -242,8 +242,16 @@ impl Running {
 
     fn status(&self) -> DiscoveryStatus {
         let session = self.session.status();
-        let refused = self.advertised.refused();
+        let mut refused = self.advertised.refused();
         let directory = locked(&self.directory);
+        // What was taken over while etcd was away, and refused when it came.
+        for (key, error) in &*session.refused {
+            if let Some(endpoint) = directory.endpoint(key) {
+                refused
+                    .entry(endpoint.to_owned())
+                    .or_insert_with(|| error.in_full());
+            }
+        }
         let bad = directory.bad().take(SHOWN);
         DiscoveryStatus {
             session_id: self.session.session_id().to_owned(),

@@ -296,6 +296,10 @@ fn is_state(event: &SessionEvent) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use tokio::time::timeout;
+
     use super::*;
 
     fn put(key: &str, revision: i64) -> SessionEvent {
@@ -401,7 +405,9 @@ mod tests {
             let event = events.recv().await;
             (event, events)
         });
-        queue.resync_wanted().await;
+        timeout(Duration::from_secs(10), queue.resync_wanted())
+            .await
+            .unwrap();
         queue.push(snapshot(3, false));
         queue.push(put("k", 4));
         let (event, mut events) = consumer.await.unwrap();

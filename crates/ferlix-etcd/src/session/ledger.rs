@@ -133,6 +133,8 @@ pub(crate) struct Ledger {
     /// no news.
     deleted: BTreeMap<String, i64>,
     due: BTreeSet<(Instant, u64, String)>,
+    /// What etcd refused for good, by key. Shared with those who look, and mostly empty.
+    refused: Arc<BTreeMap<String, Error>>,
     in_flight: usize,
     advertised: usize,
     sequence: u64,
@@ -147,6 +149,7 @@ impl Ledger {
             slots: BTreeMap::new(),
             deleted: BTreeMap::new(),
             due: BTreeSet::new(),
+            refused: Arc::default(),
             in_flight: 0,
             advertised: 0,
             sequence: 0,
@@ -168,6 +171,11 @@ impl Ledger {
     /// How many writes are on their way.
     pub(crate) fn in_flight(&self) -> usize {
         self.in_flight
+    }
+
+    /// What etcd refused for good and nobody changed since, by key.
+    pub(crate) fn refused(&self) -> Arc<BTreeMap<String, Error>> {
+        Arc::clone(&self.refused)
     }
 
     /// When the next write is due.
@@ -266,10 +274,11 @@ impl Ledger {
                 }
                 slot.failures = slot.failures.saturating_add(1);
                 let failures = slot.failures;
-                if superseded || matches!(error, Error::LeaseGone { .. }) {
+                if superseded {
                     self.make_due(&key, now);
                 } else if for_good {
                     slot.state = State::Refused;
+                    Arc::make_mut(&mut self.refused).insert(key, error.clone());
                     return Verdict::Refused(error);
                 } else {
                     let wait = self.jitter.retry_after(failures, error.needs_an_operator());
@@ -393,6 +402,7 @@ impl Ledger {
         self.slots.clear();
         self.deleted.clear();
         self.due.clear();
+        self.refused = Arc::default();
         self.in_flight = 0;
         self.advertised = 0;
     }
@@ -423,8 +433,14 @@ impl Ledger {
         let Some(slot) = self.slots.get_mut(key) else {
             return;
         };
-        if let State::Due(old, sequence) = slot.state {
-            self.due.remove(&(old, sequence, key.to_owned()));
+        match slot.state {
+            State::Due(old, sequence) => {
+                self.due.remove(&(old, sequence, key.to_owned()));
+            }
+            State::Refused => {
+                Arc::make_mut(&mut self.refused).remove(key);
+            }
+            State::InFlight | State::Settled => {}
         }
         self.sequence += 1;
         slot.state = State::Due(at, self.sequence);

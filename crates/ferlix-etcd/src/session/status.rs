@@ -3,7 +3,9 @@
 //! Kept in a watch channel: readers never wait for the session. Waiting readers are woken by a change of the state, the
 //! lease or the last error, not by every count.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -94,6 +96,8 @@ pub struct SessionStatus {
     pub advertised: usize,
     /// Puts and deletions that etcd has not confirmed yet.
     pub pending: usize,
+    /// Records that etcd refused for good, by key, until they are put or removed anew or there is another lease.
+    pub refused: Arc<BTreeMap<String, Error>>,
     /// What was done so far.
     pub counts: SessionCounts,
 }
@@ -116,6 +120,7 @@ impl Status {
             last_error_at: None,
             advertised: 0,
             pending: 0,
+            refused: Arc::default(),
             counts: SessionCounts::default(),
         });
         (Self(sender), receiver)

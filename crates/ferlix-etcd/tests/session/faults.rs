@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ferlix_etcd::embedded::EmbeddedEtcd;
-use ferlix_etcd::{Error, Session, SessionState, WriteOutcome};
+use ferlix_etcd::{Client, Error, Session, SessionState, WriteOutcome};
 use tokio::time::Instant;
 
-use crate::memory::{Direction, Network};
+use crate::memory::Network;
 use crate::records::{Counting, fixed};
-use crate::view::{View, eventually, status_is, text, watching};
+use crate::view::{View, eventually, status_is, text, watching, without_spinning};
 
 /// Two sessions, `a` with a record `one`, and what `b` sees of it.
 async fn pair(network: &Network) -> (Session, Session, View, Arc<Counting>) {
@@ -138,14 +138,17 @@ async fn a_revoked_lease_is_replaced() {
     let (network, store) = Network::with_etcd();
     let (a, _b, mut view, record) = pair(&network).await;
     let before = a.status().lease_id;
+    let mut status = a.watch_status();
     let revoked = Instant::now();
     store.revoke_leases();
+    let lost = without_spinning(status.wait_for(|status| status.state == SessionState::Lost)).await;
+    assert_eq!(lost.unwrap().lease_id, None, "it is not asked for again");
     view.until_gone("top/a/one").await;
-    view.until("it is there again, with a fresh value", |view| {
+    without_spinning(view.until("it is there again, with a fresh value", |view| {
         view.known
             .get("top/a/one")
             .is_some_and(|value| value != "one 1")
-    })
+    }))
     .await;
     // The deleted keys tell it, long before the next renewal.
     assert!(revoked.elapsed() < Duration::from_secs(1));
@@ -460,16 +463,13 @@ async fn a_consumer_that_sleeps_through_an_overflow_gets_a_snapshot() {
     assert_eq!(session.status().counts.recoveries, 0);
 }
 
-#[tokio::test(start_paused = true)]
-async fn an_etcd_that_is_full_is_read_and_written_when_there_is_room() {
-    let network = Network::default();
-    let store = network.start_with("etcd", EmbeddedEtcd::builder().memory_limit(4_000_000));
-    let other = network.client().await;
+/// Puts values of a size until etcd has no room for one more. The first is `top/o/<size>/0`.
+async fn fill(client: &Client, size: usize) {
     let mut filled = 0;
     let full = loop {
-        let name = format!("top/o/{filled}");
-        match other
-            .put(name.as_bytes(), vec![b'x'; 1_000_000].into(), 0)
+        let name = format!("top/o/{size}/{filled}");
+        match client
+            .put(name.as_bytes(), vec![b'x'; size].into(), 0)
             .await
         {
             Ok(_) => filled += 1,
@@ -477,22 +477,70 @@ async fn an_etcd_that_is_full_is_read_and_written_when_there_is_room() {
         }
     };
     assert!(matches!(full, Error::NoSpace { .. }), "{full:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_etcd_that_is_full_is_read_and_written_when_there_is_room() {
+    let network = Network::default();
+    let store = network.start_with("etcd", EmbeddedEtcd::builder().memory_limit(4_000_000));
+    let other = network.client().await;
+    fill(&other, 1_000_000).await;
     let (a, mut view) = network.session("a");
     assert_eq!(
         a.put("one", fixed("x".repeat(1_000_000))).await.unwrap(),
         WriteOutcome::Queued
     );
     view.until("what is there is known", |view| {
-        view.known.contains_key("top/o/0")
+        view.known.contains_key("top/o/1000000/0")
     })
     .await;
-    other.delete(b"top/o/0").await.unwrap();
+    other.delete(b"top/o/1000000/0").await.unwrap();
     view.until("the record is written", |view| {
         view.known.contains_key("top/a/one")
     })
     .await;
     assert_eq!(a.status().counts.recoveries, 0);
     assert!(store.entries(b"top/a").len() == 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_etcd_that_grants_no_lease_is_read_and_asked_again() {
+    let network = Network::default();
+    network.start_with("etcd", EmbeddedEtcd::builder().memory_limit(1_000_000));
+    let other = network.client().await;
+    for size in [100_000, 1000, 0] {
+        fill(&other, size).await;
+    }
+    let (a, mut view) = network.session("a");
+    assert_eq!(
+        a.put("one", fixed("1")).await.unwrap(),
+        WriteOutcome::Queued
+    );
+    view.until("what is there is known", |view| {
+        view.known.contains_key("top/o/100000/0")
+    })
+    .await;
+    let status = a.status();
+    assert_eq!(
+        (status.state, status.lease_id),
+        (SessionState::Watching, None)
+    );
+    assert!(
+        matches!(status.last_error, Some(Error::NoSpace { .. })),
+        "{:?}",
+        status.last_error
+    );
+    let room = Instant::now();
+    other.delete(b"top/o/100000/0").await.unwrap();
+    view.until_gone("top/o/100000/0").await;
+    view.until_known("top/a/one", "1").await;
+    assert!(
+        room.elapsed() <= Duration::from_secs(6),
+        "{:?}",
+        room.elapsed()
+    );
+    let counts = a.status().counts;
+    assert_eq!((counts.leases, counts.recoveries), (1, 0));
 }
 
 #[tokio::test(start_paused = true)]
@@ -533,109 +581,4 @@ async fn a_configuration_that_cannot_work_is_refused_at_once() {
         let error = Session::start(config).unwrap_err();
         assert!(matches!(error, Error::Config(_)), "{error:?}");
     }
-}
-
-/// A consumer `b` with a way to etcd of its own, which knows `one` and `stays` of `a`.
-async fn follower(network: &Network) -> (Session, Session, View) {
-    network.alias("other", "etcd");
-    let (a, _) = network.session("a");
-    let (b, events) = network.session_with("b", |config| {
-        config.client = network.config(&["other"]);
-    });
-    let mut view = View::new(events);
-    a.put("one", fixed("1")).await.unwrap();
-    a.put("stays", fixed("before")).await.unwrap();
-    view.until_known("top/a/one", "1").await;
-    view.until_known("top/a/stays", "before").await;
-    (a, b, view)
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_was_deleted_during_an_outage_is_told_apart_from_what_was_lost() {
-    let (network, _store) = Network::with_etcd();
-    let (a, _b, mut view) = follower(&network).await;
-    network.refuse("other", true);
-    network.lose("other", Direction::Answers);
-    a.remove("one").await.unwrap();
-    a.put("brief", fixed("2")).await.unwrap();
-    a.remove("brief").await.unwrap();
-    a.put("stays", fixed("after")).await.unwrap();
-    view.until("b has lost etcd", |view| {
-        view.told.last().is_some_and(|told| told == "disconnected")
-    })
-    .await;
-    network.refuse("other", false);
-    view.until("the deletions are told", |view| {
-        view.told.ends_with(&[
-            "snapshot of 3, after an outage".into(),
-            "delete top/a/one".into(),
-            "delete top/a/brief".into(),
-        ])
-    })
-    .await;
-    assert_eq!(view.known["top/a/stays"], "after");
-    // What comes after it is told as ever.
-    a.put("next", fixed("3")).await.unwrap();
-    a.remove("stays").await.unwrap();
-    view.until_gone("top/a/stays").await;
-    assert_eq!(view.known["top/a/next"], "3");
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_went_with_a_lease_during_an_outage_may_come_back() {
-    let (network, store) = Network::with_etcd();
-    let (_a, _b, mut view) = follower(&network).await;
-    for host in ["etcd", "other"] {
-        network.refuse(host, true);
-        network.lose(host, Direction::Answers);
-        network.lose(host, Direction::Requests);
-    }
-    store.revoke_leases();
-    view.until("b has lost etcd", |view| {
-        view.told.last().is_some_and(|told| told == "disconnected")
-    })
-    .await;
-    network.refuse("other", false);
-    view.until("b is back before a", |view| {
-        view.told.iter().any(|told| told == "put top/b")
-    })
-    .await;
-    network.refuse("etcd", false);
-    view.until_known("top/a/one", "1").await;
-    view.until_known("top/a/stays", "before").await;
-    let deleted = view.told.iter().any(|told| told.starts_with("delete"));
-    assert!(!deleted, "{:#?}", view.told);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_history_that_is_gone_is_not_asked_for_twice() {
-    let (network, store) = Network::with_etcd();
-    let (a, b, mut view) = follower(&network).await;
-    network.refuse("other", true);
-    network.lose("other", Direction::Answers);
-    a.remove("one").await.unwrap();
-    a.put("stays", fixed("after")).await.unwrap();
-    store.compact();
-    view.until("b has lost etcd", |view| {
-        view.told.last().is_some_and(|told| told == "disconnected")
-    })
-    .await;
-    network.refuse("other", false);
-    view.until_known("top/a/stays", "after").await;
-    let before = watching(&b).await.counts.recoveries;
-    a.put("next", fixed("3")).await.unwrap();
-    view.until_known("top/a/next", "3").await;
-    a.put("last", fixed("4")).await.unwrap();
-    view.until_known("top/a/last", "4").await;
-    assert!(
-        b.status().counts.recoveries <= before + 1,
-        "{:#?}",
-        view.told
-    );
-    let deleted = view.told.iter().any(|told| told.starts_with("delete"));
-    assert!(
-        !deleted,
-        "of what was compacted nothing is known: {:#?}",
-        view.told
-    );
 }

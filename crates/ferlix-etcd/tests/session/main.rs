@@ -12,6 +12,7 @@ mod cluster;
 mod faults;
 mod logging;
 mod memory;
+mod outage;
 mod process;
 mod real;
 mod real_limits;

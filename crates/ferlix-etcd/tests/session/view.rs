@@ -1,9 +1,12 @@
 //! A consumer as the discovery provider is one: it keeps what a session told it, and can be waited for.
 
 use std::collections::BTreeMap;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
 use std::time::Duration;
 
 use ferlix_etcd::{Session, SessionEvent, SessionEvents, SessionState, SessionStatus};
+use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 
 /// No test waits longer for anything.
@@ -138,5 +141,21 @@ pub(crate) async fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T
     match timeout(DEADLINE, waiting).await {
         Ok(seen) => seen,
         Err(_) => panic!("not in time: {what}"),
+    }
+}
+
+/// Waits for a future, but not for long by the clock on the wall: where a defect makes somebody work without a pause, paused
+/// time stands still, and no deadline in it is ever reached.
+pub(crate) async fn without_spinning<F: Future>(wanted: F) -> F::Output {
+    let (over, mut is_over) = oneshot::channel();
+    let (_waiting, waits) = mpsc::channel::<()>();
+    thread::spawn(move || {
+        if waits.recv_timeout(DEADLINE / 2) == Err(RecvTimeoutError::Timeout) {
+            let _ = over.send(());
+        }
+    });
+    tokio::select! {
+        output = wanted => output,
+        Ok(()) = &mut is_over => panic!("somebody works without a pause"),
     }
 }

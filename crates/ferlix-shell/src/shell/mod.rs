@@ -16,7 +16,7 @@ use std::panic::AssertUnwindSafe;
 use async_trait::async_trait;
 use ferlix_core::command::{CommandError, Session, printable};
 use ferlix_core::framework::BundleContext;
-use ferlix_core::property::Value;
+use ferlix_core::property::{Value, shown};
 use ferlix_core::service::{Interface, Service};
 use futures_util::FutureExt;
 
@@ -74,7 +74,10 @@ impl ShellService {
             .find(&parsed.command)
             .map_err(say)?;
         let given = parsed.arguments(|name| {
-            let property = || self.context.property(name).map(|value| value.to_string());
+            let property = || {
+                let value = self.context.property(name)?;
+                Some(shown(name, &value).to_string())
+            };
             session.variable(name).or_else(property)
         });
         let result = match binding::bind(&found.command, given) {

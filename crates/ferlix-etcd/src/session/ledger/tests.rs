@@ -192,8 +192,10 @@ async fn a_record_that_is_too_large_fails_alone_and_a_new_lease_tries_it_again()
         Ok(Err(Error::RequestTooLarge { .. }))
     ));
     assert_eq!(ledger.pending(), 0);
+    assert!(ledger.refused().contains_key("k"));
     ledger.lease_is_new(now);
     assert_eq!(ledger.pending(), 1);
+    assert!(ledger.refused().is_empty(), "it may be taken now");
 }
 
 #[tokio::test(start_paused = true)]

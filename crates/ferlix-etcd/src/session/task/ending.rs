@@ -109,6 +109,7 @@ impl Task {
             status.granted_ttl = None;
             status.advertised = 0;
             status.pending = 0;
+            status.refused = self.ledger.refused();
         });
         self.status.enter(SessionState::Closed);
     }

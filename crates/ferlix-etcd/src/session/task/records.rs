@@ -27,9 +27,11 @@ impl Task {
         // The session's own key is not one that anybody asked for.
         let advertised = self.ledger.advertised().saturating_sub(1);
         let pending = self.ledger.pending();
+        let refused = self.ledger.refused();
         self.status.note(|status| {
             status.advertised = advertised;
             status.pending = pending;
+            status.refused = refused;
         });
     }
 

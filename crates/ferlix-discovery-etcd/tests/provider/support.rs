@@ -1,7 +1,5 @@
 //! A framework with the provider and a listener, and what tests ask of it.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -38,6 +36,19 @@ pub(crate) async fn etcd() -> EmbeddedEtcd {
     EmbeddedEtcd::bind(([127, 0, 0, 1], 0).into())
         .await
         .unwrap()
+}
+
+/// An etcd at the address of one that is gone.
+pub(crate) async fn bound_again(address: SocketAddr) -> EmbeddedEtcd {
+    within(async {
+        loop {
+            match EmbeddedEtcd::bind(address).await {
+                Ok(etcd) => return etcd,
+                Err(_) => tokio::task::yield_now().await,
+            }
+        }
+    })
+    .await
 }
 
 /// An endpoint of an XML-RPC exporter.
