@@ -163,7 +163,8 @@ impl EventListenerHook for Topology {
 impl RemoteServiceAdminListener for Topology {
     fn remote_admin_event(&self, event: &RemoteServiceAdminEvent) {
         use RemoteServiceAdminEventKind::{
-            ExportError, ExportRegistration, ExportUnregistration, ExportUpdate,
+            ExportError, ExportRegistration, ExportUnregistration, ExportUpdate, ImportError,
+            ImportUnregistration,
         };
         let Some(endpoint) = &event.endpoint else {
             return;
@@ -172,6 +173,7 @@ impl RemoteServiceAdminListener for Topology {
             ExportRegistration | ExportUpdate => self.advertising.exported(endpoint),
             // An error that names an endpoint is the end of one that was there.
             ExportUnregistration | ExportError => self.advertising.withdrawn(endpoint),
+            ImportUnregistration | ImportError => self.importing.proxy_changed(endpoint.id()),
             _ => {}
         }
     }

@@ -1,13 +1,14 @@
 //! Imports every endpoint that a discovery tells of and the policy lets through, and keeps the proxies in line with it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use ferlix_core::error_chain;
 use ferlix_core::registry::ServiceRef;
 use ferlix_core::service::HealthSubscription;
 
-use super::decision::{Admitted, Contender, Policy, places};
+use super::decision::{Admitted, Policy};
+use super::places::{Contender, Places};
 use crate::Error;
 use crate::admin::{ImportRegistration, RemoteServiceAdmin};
 use crate::endpoint::EndpointDescription;
@@ -30,6 +31,7 @@ struct State {
     /// Grows with each import provider that comes.
     providers: u64,
     endpoints: BTreeMap<String, Known>,
+    places: Places,
 }
 
 /// An endpoint that some discovery knows, or knew.
@@ -38,39 +40,89 @@ struct Known {
     sources: Vec<(String, EndpointDescription)>,
     /// What the policy says of it alone.
     admitted: Result<Admitted, String>,
-    /// As what it is to be imported, or why not, all endpoints considered.
-    decision: Result<EndpointDescription, String>,
     imported: Option<Imported>,
 }
 
 impl Default for Known {
     fn default() -> Self {
-        let unknown = || "no discovery knows it any more".to_owned();
         Self {
             sources: Vec::new(),
-            admitted: Err(unknown()),
-            decision: Err(unknown()),
+            admitted: Err("no discovery knows it any more".to_owned()),
             imported: None,
         }
     }
 }
 
 impl Known {
-    /// Whether it must share places with others.
-    fn is_limited(&self) -> bool {
-        self.admitted
-            .as_ref()
-            .is_ok_and(|admitted| admitted.limit.is_some())
+    /// How it stands among those with which it must share places, if it must.
+    fn contender(&self, providers: u64) -> Option<Contender> {
+        let admitted = self.admitted.as_ref().ok()?;
+        let limit = admitted.limit.clone()?;
+        let proxy = self.imported.as_ref().and_then(Imported::proxy);
+        // One that failed, or lost its proxy, is tried again when a provider comes.
+        let tried = |imported: &Imported| imported.providers == providers;
+        let is_well = match &proxy {
+            Some(proxy) => proxy.is_healthy(),
+            None => !self.imported.as_ref().is_some_and(tried),
+        };
+        Some(Contender {
+            limit,
+            interfaces: admitted.endpoint.interfaces().to_vec(),
+            imported: proxy.is_some(),
+            takes: is_well,
+        })
     }
 
-    /// Takes over a decision; says whether it is another one.
-    fn decide(&mut self, decision: Result<EndpointDescription, String>) -> bool {
-        let same = match (&self.decision, &decision) {
-            (Ok(before), Ok(after)) => before.same_content(after),
+    /// Whether it must share places with others.
+    fn is_limited(&self) -> bool {
+        let admitted = self.admitted.as_ref();
+        admitted.is_ok_and(|admitted| admitted.limit.is_some())
+    }
+
+    /// Takes over what the policy says; says whether it is something else than before.
+    fn admit(&mut self, admitted: Result<Admitted, String>) -> bool {
+        let same = match (&self.admitted, &admitted) {
+            (Ok(before), Ok(after)) => before.endpoint.same_content(&after.endpoint),
             (before, after) => before.is_ok() == after.is_ok(),
         };
-        self.decision = decision;
+        self.admitted = admitted;
         !same
+    }
+}
+
+impl State {
+    /// Whether an endpoint is to be imported, all endpoints considered.
+    fn is_wanted(&self, id: &str) -> bool {
+        let known = self.endpoints.get(id);
+        known.is_some_and(|known| {
+            known.admitted.is_ok() && (!known.is_limited() || self.places.has_place(id))
+        })
+    }
+
+    /// As what an endpoint is to be imported, or why not.
+    fn decision(&self, id: &str, known: &Known) -> Result<EndpointDescription, String> {
+        let admitted = known.admitted.clone()?;
+        match self.is_wanted(id) {
+            true => Ok(admitted.endpoint),
+            false => Err(self.places.refusal(id).unwrap_or_default()),
+        }
+    }
+
+    /// Sees how some endpoints stand now; returns all that gained a place by it, then all that lost one.
+    fn contend<'a>(&mut self, ids: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+        let (endpoints, providers) = (&self.endpoints, self.providers);
+        let changes = ids.into_iter().map(|id| {
+            let known = endpoints.get(id);
+            (id, known.and_then(|known| known.contender(providers)))
+        });
+        let changed = self.places.update(changes);
+        self.in_order(changed)
+    }
+
+    /// What takes the place of another comes before that goes.
+    fn in_order(&self, mut ids: Vec<String>) -> Vec<String> {
+        ids.sort_by_cached_key(|id| (!self.is_wanted(id), id.clone()));
+        ids
     }
 }
 
@@ -168,18 +220,9 @@ impl Importing {
             if is_there && !is_own {
                 known.sources.push((event.source, event.endpoint));
             }
-            let was_limited = known.is_limited();
-            self.admit(known);
-            let limited = was_limited || known.is_limited();
-            if !limited {
-                let decision = known.admitted.clone().map(|admitted| admitted.endpoint);
-                known.decide(decision);
-                Vec::new()
-            } else {
-                decide(&mut state)
-            }
+            known.admit(self.admitted(known));
+            state.contend([id.as_str()])
         };
-        // What takes the place of another comes before that goes.
         for other in others.into_iter().filter(|other| *other != id) {
             self.begin(other);
         }
@@ -191,45 +234,50 @@ impl Importing {
     }
 
     /// What the policy says of one endpoint.
-    fn admit(&self, known: &mut Known) {
-        known.admitted = match known.sources.last() {
+    fn admitted(&self, known: &Known) -> Result<Admitted, String> {
+        match known.sources.last() {
             None => Err("no discovery knows it any more".to_owned()),
             Some((_, endpoint)) => self.policy.import(endpoint),
-        };
+        }
     }
 
     /// The policy says something else than before, of the endpoints of an interface or of all.
     pub(super) fn reconsider(self: &Arc<Self>, interface: Option<&str>) {
         let changed = {
             let mut state = locked(&self.state);
-            let concerned = |known: &Known| {
-                let interfaces = known
-                    .sources
-                    .last()
-                    .map(|(_, endpoint)| endpoint.interfaces());
-                interface.is_none_or(|wanted| {
-                    interfaces
-                        .unwrap_or_default()
-                        .iter()
-                        .any(|one| one == wanted)
-                })
-            };
-            for known in state
-                .endpoints
-                .values_mut()
-                .filter(|known| concerned(known))
-            {
-                self.admit(known);
+            let mut concerned: Vec<String> = Vec::new();
+            for (id, known) in &state.endpoints {
+                let Some((_, endpoint)) = known.sources.last() else {
+                    continue;
+                };
+                let mut interfaces = endpoint.interfaces().iter();
+                if interface.is_none_or(|wanted| interfaces.any(|one| one == wanted)) {
+                    concerned.push(id.clone());
+                }
             }
-            decide(&mut state)
+            let before: Vec<bool> = concerned.iter().map(|id| state.is_wanted(id)).collect();
+            let mut changed = BTreeSet::new();
+            for id in &concerned {
+                if let Some(known) = state.endpoints.get_mut(id)
+                    && known.admit(self.admitted(known))
+                {
+                    changed.insert(id.clone());
+                }
+            }
+            changed.extend(state.contend(concerned.iter().map(String::as_str)));
+            let turned = concerned.into_iter().zip(before);
+            changed
+                .extend(turned.filter_map(|(id, was)| (state.is_wanted(&id) != was).then_some(id)));
+            state.in_order(changed.into_iter().collect())
         };
         changed.into_iter().for_each(|id| self.begin(id));
     }
 
-    /// An exporter does not answer, or does again: another may have its place.
-    fn health_changed(self: &Arc<Self>) {
-        let changed = decide(&mut locked(&self.state));
-        // The call that found it out does not wait for it.
+    /// The proxy of an endpoint came or went, its import failed, or its exporter does not answer or does again: another may have
+    /// its place.
+    pub(super) fn proxy_changed(self: &Arc<Self>, id: &str) {
+        let changed = locked(&self.state).contend([id]);
+        // Whoever found it out does not wait for it.
         for id in changed {
             let this = Arc::clone(self);
             self.runner
@@ -244,8 +292,8 @@ impl Importing {
         }
         let state = locked(&self.state);
         let known = state.endpoints.get(endpoint.id())?;
-        if let Err(reason) = &known.decision {
-            return Some(reason.clone());
+        if let Err(reason) = state.decision(endpoint.id(), known) {
+            return Some(reason);
         }
         match &known.imported {
             Some(imported) => imported.refusal(),
@@ -258,7 +306,10 @@ impl Importing {
         let ids: Vec<String> = {
             let mut state = locked(&self.state);
             state.providers += 1;
-            state.endpoints.keys().cloned().collect()
+            let ids: Vec<String> = state.endpoints.keys().cloned().collect();
+            // Those that failed want their places again.
+            state.contend(ids.iter().map(String::as_str));
+            ids
         };
         ids.into_iter().for_each(|id| self.begin(id));
     }
@@ -287,7 +338,7 @@ impl Importing {
                 return;
             };
             (
-                known.decision.clone().ok().filter(|_| !state.closing),
+                state.decision(id, known).ok().filter(|_| !state.closing),
                 known.imported.clone(),
                 state.providers,
                 known.is_limited(),
@@ -303,6 +354,8 @@ impl Importing {
                 Some(known) if !known.sources.is_empty() => known.imported = None,
                 _ => drop(state.endpoints.remove(id)),
             }
+            drop(state);
+            self.proxy_changed(id);
             return;
         };
         let registration = match imported {
@@ -333,14 +386,15 @@ impl Importing {
         };
         // It may hold the last subscription to a health.
         drop(replaced);
+        self.proxy_changed(id);
     }
 
     fn follow_health(self: &Arc<Self>, imported: &Imported) -> Option<Arc<HealthSubscription>> {
         let proxy = imported.proxy()?;
-        let weak = Arc::downgrade(self);
+        let (weak, id) = (Arc::downgrade(self), imported.endpoint.id().to_owned());
         let subscription = proxy.health()?.subscribe(move || {
             if let Some(this) = weak.upgrade() {
-                this.health_changed();
+                this.proxy_changed(&id);
             }
         });
         Some(Arc::new(subscription))
@@ -372,41 +426,4 @@ impl Importing {
             }
         }
     }
-}
-
-/// Decides which endpoints have a proxy, after what the policy says of each; returns those of which it is news.
-fn decide(state: &mut State) -> Vec<String> {
-    let limited = |known: &&Known| known.is_limited();
-    let mut contenders = Vec::new();
-    for (id, known) in state.endpoints.iter().filter(|(_, known)| limited(known)) {
-        let Ok(Admitted {
-            endpoint,
-            limit: Some(limit),
-        }) = &known.admitted
-        else {
-            continue;
-        };
-        let proxy = known.imported.as_ref().and_then(Imported::proxy);
-        contenders.push(Contender {
-            id,
-            endpoint,
-            limit,
-            imported: proxy.is_some(),
-            failing: proxy.is_some_and(|proxy| !proxy.is_healthy()),
-        });
-    }
-    let mut reasons = places(&contenders).into_iter();
-    let mut changed = Vec::new();
-    for (id, known) in &mut state.endpoints {
-        let mut decision = known.admitted.clone().map(|admitted| admitted.endpoint);
-        if known.is_limited()
-            && let Some(Some(reason)) = reasons.next()
-        {
-            decision = Err(reason);
-        }
-        if known.decide(decision) {
-            changed.push(id.clone());
-        }
-    }
-    changed
 }

@@ -13,6 +13,7 @@ mod decision;
 mod exporting;
 mod importing;
 pub mod ondemand;
+mod places;
 pub mod policy;
 mod rule;
 

@@ -1,6 +1,7 @@
 //! The topology managers that choose: by rules, and by what is asked for.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -448,6 +449,49 @@ async fn when_the_best_does_not_answer_the_next_one_comes_in_until_it_does() {
     tokio::time::sleep(Duration::from_secs(10)).await;
     assert_eq!(house.imported().await, [best.id()]);
     assert_eq!(bound(0), best.id());
+}
+
+#[tokio::test]
+async fn what_cannot_be_imported_takes_no_place_until_something_changes() {
+    let house = House::by_rules(none(), map(&[("max", 1.into())])).await;
+    let best = |content: &str| {
+        let more = [
+            ("service.ranking", Value::from(5)),
+            ("content", Value::from(content)),
+        ];
+        house.directory.put("best", endpoint("best", "y", &more));
+    };
+    best("a");
+    house.put("next", &[]);
+    let last = house.put("other", &[]);
+    assert_eq!(house.imported().await, ["next"], "nobody knows y");
+    assert!(house.why(&last).contains("1 come first: next"));
+    let y = Distribution::new(&house.network, "y");
+    y.fail.store(true, Ordering::SeqCst);
+    let provider = y.register_importer(&house.context);
+    assert_eq!(house.imported().await, ["next"], "y fails");
+    y.fail.store(false, Ordering::SeqCst);
+    best("b");
+    assert_eq!(house.imported().await, ["best"], "it is tried again");
+    y.report(5, "it is broken");
+    assert_eq!(house.imported().await, ["next"], "it failed later");
+    best("c");
+    assert_eq!(house.imported().await, ["best"]);
+    provider.unregister().await.unwrap();
+    assert_eq!(house.imported().await, ["next"]);
+    // When a provider comes, only those are tried again that have a place then.
+    y.fail.store(true, Ordering::SeqCst);
+    y.register_importer(&house.context);
+    let second = [("service.ranking", Value::from(4))];
+    house.directory.put("a", endpoint("a", "y", &second));
+    assert_eq!(house.imported().await, ["next"]);
+    y.fail.store(false, Ordering::SeqCst);
+    house.network.log.take();
+    Distribution::new(&house.network, "z").register_importer(&house.context);
+    assert_eq!(house.imported().await, ["best"]);
+    let mut done = house.network.log.take();
+    done.retain(|line| line.starts_with("import"));
+    assert_eq!(done, ["import 5"]);
 }
 
 #[tokio::test]
