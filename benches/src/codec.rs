@@ -1,18 +1,20 @@
 //! Documents read and written: by our codec, by `dxr`, and by Python's `xmlrpc.client` when there is a Python.
 //!
-//! In MB of document a second, of the very same documents; a value is made of each, and each is made of a value.
+//! In MB of document a second, of the very same documents: into and from values of any type, and into and from the Rust type of
+//! the payload.
 
 use std::hint::black_box;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use ferlix::xmlrpc::codec::{Limits, read_call, write_call};
+use ferlix::property::whole;
+use ferlix::xmlrpc::codec::{Limits, Writer, decode_call, read_call, write_call};
 use ferlix_tests::peers;
 
 use crate::error::Error;
 use crate::load::median;
-use crate::payload::Payload;
+use crate::payload::{self, Payload, Typed};
 use crate::{REPETITIONS, table};
 
 const MEASURED: Duration = Duration::from_millis(200);
@@ -55,7 +57,7 @@ pub(crate) fn run() -> Result<(), Error> {
         let written = theirs.to_xml().map_err(|error| wrong(&error))?.len();
         let mut rows = vec![
             vec![
-                "ours".to_owned(),
+                "ours, by values".to_owned(),
                 rate(document.len(), || {
                     read_call(black_box(&document), &limits).is_ok()
                 })?,
@@ -64,13 +66,19 @@ pub(crate) fn run() -> Result<(), Error> {
                 })?,
             ],
             vec![
-                "dxr".to_owned(),
+                "dxr, by values".to_owned(),
                 rate(plain.len(), || {
                     dxr::MethodCall::from_xml(black_box(&plain)).is_ok()
                 })?,
                 rate(written, || black_box(&theirs).to_xml().is_ok())?,
             ],
         ];
+        let documents = (&*document, &*plain);
+        rows.extend(match payload {
+            Payload::Message => typed(documents, &payload::message()),
+            Payload::Record => typed(documents, &payload::record()),
+            Payload::Numbers => typed(documents, &payload::numbers()),
+        }?);
         if peers::are_set_up() {
             rows.push(python(&document)?);
         }
@@ -85,6 +93,48 @@ pub(crate) fn run() -> Result<(), Error> {
         );
     }
     Ok(())
+}
+
+/// The Rust type, of our document and of that which dxr knows.
+fn typed<T: Typed>((ours, theirs): (&[u8], &str), value: &T) -> Result<[Vec<String>; 2], Error> {
+    let limits = Limits::default();
+    let read = || {
+        let read = decode_call(black_box(ours), &limits, |_, arguments| {
+            let event = arguments.event().ok()?;
+            whole::<T>(event, arguments).ok()
+        });
+        matches!(read, Ok(Some(_)))
+    };
+    let write = || {
+        let mut writer = Writer::call("1.method").ok()?;
+        black_box(value).encode(&mut writer).ok()?;
+        writer.finish().ok()
+    };
+    let their_read = || {
+        let call = dxr::MethodCall::from_xml(black_box(theirs)).ok()?;
+        T::try_from_value(call.params.first()?).ok()
+    };
+    let their_write = || {
+        let call = dxr::MethodCall {
+            name: "1.method".into(),
+            params: vec![black_box(value).try_to_value().ok()?],
+        };
+        call.to_xml().ok()
+    };
+    let length = write().map_or(0, |document| document.len());
+    let their_length = their_write().map_or(0, |document| document.len());
+    Ok([
+        vec![
+            "ours, by Rust types".to_owned(),
+            rate(ours.len(), read)?,
+            rate(length, || write().is_some())?,
+        ],
+        vec![
+            "dxr, by Rust types".to_owned(),
+            rate(theirs.len(), || their_read().is_some())?,
+            rate(their_length, || their_write().is_some())?,
+        ],
+    ])
 }
 
 /// The median rate of work on so many bytes, in MB a second.

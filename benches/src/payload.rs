@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use dxr::{TryFromValue, TryToValue};
 use ferlix::prelude::*;
-use ferlix::property::IntoValue as _;
+use ferlix::property::{FromValue, IntoValue};
 use ferlix::xmlrpc::codec::{write_call, write_response};
 
 use crate::error::Error;
@@ -76,16 +77,21 @@ impl Payload {
     }
 }
 
-fn message() -> String {
+/// The Rust type of a payload, for both codecs.
+pub(crate) trait Typed: FromValue + IntoValue + TryFromValue + TryToValue {}
+
+impl<T: FromValue + IntoValue + TryFromValue + TryToValue> Typed for T {}
+
+pub(crate) fn message() -> String {
     "Hello Impl, this is a message of some length. ".repeat(5)[..200].to_owned()
 }
 
-fn numbers() -> Vec<i32> {
+pub(crate) fn numbers() -> Vec<i32> {
     (0..10_000).map(|number| number * 214_013).collect()
 }
 
 /// A structure with what structures have: numbers, texts, a list and a map of more.
-#[derive(Clone, Debug, PartialEq, Structure)]
+#[derive(Clone, Debug, PartialEq, Structure, TryFromValue, TryToValue)]
 pub(crate) struct Record {
     id: i64,
     name: String,
@@ -97,7 +103,7 @@ pub(crate) struct Record {
 }
 
 /// A part of a [`Record`].
-#[derive(Clone, Debug, PartialEq, Structure)]
+#[derive(Clone, Debug, PartialEq, Structure, TryFromValue, TryToValue)]
 pub(crate) struct Part {
     number: i32,
     name: String,
@@ -105,7 +111,7 @@ pub(crate) struct Part {
     there: bool,
 }
 
-fn record() -> Record {
+pub(crate) fn record() -> Record {
     Record {
         id: 1_000_000,
         name: "a record".to_owned(),

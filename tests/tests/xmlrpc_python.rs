@@ -7,7 +7,7 @@ use std::process::Command;
 use std::sync::Arc;
 
 use ferlix::http::{HttpService as _, MountOptions, Server, ServerOptions};
-use ferlix::property::Value;
+use ferlix::property::{Decoder, Encoder, Event, FromValue as _, IntoValue as _, Value};
 use ferlix::service::BoxFuture;
 use ferlix::service::{CallError, Dispatch, Interface, Method};
 use ferlix::xmlrpc::codec::{Limits, read_call, read_response};
@@ -27,11 +27,13 @@ impl Dispatch for Workshop {
         &WORKSHOP
     }
 
-    fn dispatch(
+    fn dispatch<'a>(
         &self,
         method: &str,
-        mut arguments: Vec<Value>,
-    ) -> BoxFuture<'static, Result<Value, CallError>> {
+        arguments: &mut dyn Decoder<'_>,
+        reply: &'a mut (dyn Encoder + Send),
+    ) -> BoxFuture<'a, Result<(), CallError>> {
+        let mut arguments = Vec::<Value>::decode(Event::List, arguments).unwrap_or_default();
         let result = match (method, arguments.pop()) {
             ("echo", Some(value)) => Ok(value),
             _ => Err(CallError::Fault {
@@ -41,7 +43,10 @@ impl Dispatch for Workshop {
                 data: Some(Value::List(vec![Value::Int(2), Value::Null])),
             }),
         };
-        Box::pin(std::future::ready(result))
+        Box::pin(async move {
+            let written = result?.encode(reply);
+            written.map_err(|error| CallError::fault(error.to_string()))
+        })
     }
 }
 

@@ -42,5 +42,4 @@ pub mod __private {
     pub use crate::blocking::{Blocking, wait};
     pub use crate::carried::*;
     pub use crate::macro_support::*;
-    pub use crate::property::take_member;
 }

@@ -1,99 +1,75 @@
 //! What the output of the macros calls, so that it stays small: arguments and results of remote calls, members of
 //! structures. Nobody else names it; it may change with the macros.
 
-use std::collections::BTreeMap;
-use std::vec;
-
 use futures_util::future::BoxFuture;
 
 use crate::component::Inject;
-use crate::property::{FromValue, IntoValue, Value, ValueError};
-use crate::service::{CallContext, CallError, Caller, RemoteError, Service};
+use crate::property::{Decoder, Encoder, Event, FromValue, IntoValue, Value, ValueError, whole};
+use crate::service::{
+    Argument, CallContext, CallError, RemoteError, Replied, Service, wrong_value,
+};
 
-/// The arguments of one call of a proxy, as they are collected.
-#[derive(Debug)]
-pub struct Arguments {
-    method: &'static str,
-    values: Result<Vec<Value>, CallError>,
+/// One argument of a call of a proxy.
+pub fn argument<'a, T: IntoValue + Sync>(name: &'static str, value: &'a T) -> Argument<'a> {
+    Argument::new(name, value)
 }
 
-impl Arguments {
-    /// None yet, for a method by its name on the wire.
-    #[must_use]
-    pub fn new(method: &'static str) -> Self {
-        Self {
-            method,
-            values: Ok(Vec::new()),
-        }
-    }
-
-    /// Adds one; the first that cannot be converted is what the call returns.
-    #[must_use]
-    pub fn with<T: IntoValue>(mut self, name: &str, value: T) -> Self {
-        if let Ok(values) = &mut self.values {
-            match value.into_value() {
-                Ok(value) => values.push(value),
-                Err(source) => self.values = Err(wrong_value(self.method, name, source)),
-            }
-        }
-        self
-    }
+/// What a method of a proxy returns: a result and an error, for which only this asks for anything, so that a wrong type is
+/// reported once.
+#[must_use]
+pub fn returns<R: FromValue + Send, E: RemoteError>() -> (Replied<R>, fn(CallError) -> E) {
+    (Replied::new(), E::from_call_error)
 }
 
-/// Calls a method of a remote object for a proxy.
-///
-/// # Errors
-/// [`CallError::Value`] when an argument cannot be converted, else the call's.
-pub async fn call(caller: &dyn Caller, arguments: Arguments) -> Result<Value, CallError> {
-    let Arguments { method, values } = arguments;
-    caller.call(method, values?).await
-}
-
-/// What a method of a proxy returns. It is apart from [`call`] so that a wrong type is reported once.
+/// What a method of a proxy returns when its call is over.
 ///
 /// # Errors
 /// The call's, or [`CallError::Value`] when the result cannot be converted.
-pub fn returned<R: FromValue, E: RemoteError>(
+pub fn returned<R, E>(
     method: &str,
-    answer: Result<Value, CallError>,
+    called: Result<(), CallError>,
+    (replied, error): (Replied<R>, fn(CallError) -> E),
 ) -> Result<R, E> {
-    R::from_value(answer.map_err(E::from_call_error)?)
-        .map_err(|source| wrong_value(method, "result", source).into())
+    called.and_then(|()| replied.result(method)).map_err(error)
 }
 
 /// The arguments that a dispatcher received, as they are taken.
-#[derive(Debug)]
-pub struct Received {
+pub struct Received<'a, 'd> {
     method: &'static str,
-    names: std::slice::Iter<'static, &'static str>,
-    values: vec::IntoIter<Value>,
+    names: &'static [&'static str],
+    arguments: &'a mut dyn Decoder<'d>,
+    taken: usize,
+    ended: bool,
 }
 
-impl Received {
-    /// The arguments for a method with parameters of these names.
+impl<'d> Received<'_, 'd> {
+    /// Reads the arguments for a method with parameters of these names.
     ///
     /// # Errors
-    /// [`CallError::InvalidArguments`] when there are more or fewer.
-    pub fn new(
+    /// [`CallError::InvalidArguments`] when there are more or fewer; else when one has another type.
+    pub fn read<T>(
         method: &'static str,
         names: &'static [&'static str],
-        values: Vec<Value>,
-    ) -> Result<Self, CallError> {
-        if names.len() == values.len() {
-            return Ok(Self {
-                method,
-                names: names.iter(),
-                values: values.into_iter(),
-            });
+        arguments: &mut dyn Decoder<'d>,
+        take: impl FnOnce(&mut Received<'_, 'd>) -> Result<T, CallError>,
+    ) -> Result<T, CallError> {
+        let mut received = Received {
+            method,
+            names,
+            arguments,
+            taken: 0,
+            ended: false,
+        };
+        let taken = take(&mut received);
+        // How many there are is told before what is wrong with one of them.
+        while received.next::<()>().is_some() {}
+        if received.taken == names.len() {
+            return taken;
         }
-        let names = names.join(", ");
-        Err(CallError::InvalidArguments {
-            method: method.to_owned(),
-            reason: format!(
-                "it takes ({names}), but was given {} arguments",
-                values.len()
-            ),
-        })
+        let (names, given) = (names.join(", "), received.taken);
+        Err(received.invalid(format!(
+            "it takes ({names}), but was given {given} arguments"
+        )))
     }
 
     /// The next one.
@@ -101,27 +77,60 @@ impl Received {
     /// # Errors
     /// [`CallError::InvalidArguments`] that names it when it has another type.
     pub fn take<T: FromValue>(&mut self) -> Result<T, CallError> {
-        let name = self.names.next().copied().unwrap_or_default();
-        T::from_value(self.values.next().unwrap_or_default()).map_err(|source| {
-            CallError::InvalidArguments {
-                method: self.method.to_owned(),
-                reason: format!("{name}: {source}"),
+        let name = self.names.get(self.taken).copied().unwrap_or_default();
+        let Some(argument) = self.next() else {
+            // How many were given is told at the end.
+            return Err(self.invalid(format!("{name} is missing")));
+        };
+        argument.map_err(|source| self.invalid(format!("{name}: {source}")))
+    }
+
+    /// The next one, if there is one. A decoder that is broken has no more: what it met is told by whoever made it.
+    fn next<T: FromValue>(&mut self) -> Option<Result<T, ValueError>> {
+        if self.ended {
+            return None;
+        }
+        match self.arguments.event() {
+            Ok(Event::End) | Err(_) => {
+                self.ended = true;
+                None
             }
-        })
+            Ok(event) => {
+                self.taken += 1;
+                Some(whole(event, self.arguments))
+            }
+        }
+    }
+
+    fn invalid(&self, reason: String) -> CallError {
+        CallError::InvalidArguments {
+            method: self.method.to_owned(),
+            reason,
+        }
+    }
+}
+
+impl std::fmt::Debug for Received<'_, '_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Received")
+            .field("method", &self.method)
+            .field("taken", &self.taken)
+            .finish_non_exhaustive()
     }
 }
 
 /// What a dispatcher answers when a method has returned.
 ///
 /// # Errors
-/// What the method returned, or [`CallError::Value`] when the result cannot be converted.
+/// What the method returned, or [`CallError::Value`] when the result cannot be written.
 pub fn reply<R: IntoValue, E: RemoteError>(
     method: &str,
     result: Result<R, E>,
-) -> Result<Value, CallError> {
+    reply: &mut dyn Encoder,
+) -> Result<(), CallError> {
     result
         .map_err(RemoteError::into_call_error)?
-        .into_value()
+        .encode(reply)
         .map_err(|source| wrong_value(method, "result", source))
 }
 
@@ -130,63 +139,98 @@ pub fn reply<R: IntoValue, E: RemoteError>(
 ///
 /// # Errors
 /// What the method returns; [`CallError::Refused`] when the runtime ends before it does.
-#[must_use]
-pub fn finish(
+pub async fn finish<R: Send + 'static, E: RemoteError>(
     method: &'static str,
-    work: BoxFuture<'static, Result<Value, CallError>>,
-) -> BoxFuture<'static, Result<Value, CallError>> {
-    Box::pin(async move {
-        // Who calls is known to the work still; when the call ends matters to it no more, nor to the calls that it makes.
-        let work = match CallContext::current() {
-            Some(context) => Box::pin(context.without_deadline().scope(work)),
-            None => work,
-        };
-        match tokio::spawn(work).await {
-            Ok(answer) => answer,
-            Err(error) => match error.try_into_panic() {
-                Ok(panic) => std::panic::resume_unwind(panic),
-                Err(_) => Err(CallError::Refused {
-                    peer: method.to_owned(),
-                    reason: "the program ends".to_owned(),
-                }),
-            },
-        }
-    })
+    work: BoxFuture<'static, Result<R, E>>,
+) -> Result<R, E> {
+    // Who calls is known to the work still; when the call ends matters to it no more, nor to the calls that it makes.
+    let work = match CallContext::current() {
+        Some(context) => Box::pin(context.without_deadline().scope(work)),
+        None => work,
+    };
+    match tokio::spawn(work).await {
+        Ok(answer) => answer,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => Err(CallError::Refused {
+                peer: method.to_owned(),
+                reason: "the program ends".to_owned(),
+            }
+            .into()),
+        },
+    }
 }
 
 /// What a dispatcher answers when the interface has no such method.
-#[must_use]
-pub fn unknown_method(method: &str) -> BoxFuture<'static, Result<Value, CallError>> {
+///
+/// # Errors
+/// That.
+pub fn unknown_method<'a>(method: &str) -> BoxFuture<'a, Result<(), CallError>> {
     let method = method.to_owned();
-    Box::pin(std::future::ready(Err(CallError::UnknownMethod { method })))
+    failed(CallError::UnknownMethod { method })
 }
 
-fn wrong_value(method: &str, what: &str, source: ValueError) -> CallError {
-    CallError::Value {
-        method: method.to_owned(),
-        what: what.to_owned(),
-        source,
-    }
+/// What a dispatcher answers when the arguments do not fit.
+///
+/// # Errors
+/// That.
+#[must_use]
+pub fn failed<'a>(error: CallError) -> BoxFuture<'a, Result<(), CallError>> {
+    Box::pin(std::future::ready(Err(error)))
 }
 
 /// Compiles when a field injects an interface.
 pub fn injects<T: ?Sized + Service, F: Inject<Interface = T>>(_: &F) {}
 
-/// Adds a member to a structure.
+/// Writes a member of a structure.
 ///
 /// # Errors
-/// [`ValueError::Member`] when it cannot be converted.
+/// [`ValueError::Member`] when it cannot be written.
 pub fn put_member<T: IntoValue>(
-    members: &mut BTreeMap<String, Value>,
+    encoder: &mut dyn Encoder,
     name: &'static str,
-    value: T,
+    value: &T,
 ) -> Result<(), ValueError> {
-    let value = value.into_value().map_err(|source| ValueError::Member {
+    encoder.key(name)?;
+    value.encode(encoder).map_err(|source| ValueError::Member {
         name: name.to_owned(),
         source: Box::new(source),
-    })?;
-    members.insert(name.to_owned(), value);
-    Ok(())
+    })
+}
+
+/// A member of a structure: not read, read, or read as something that does not fit.
+pub type Member<T> = Option<Result<T, ValueError>>;
+
+/// Reads a member of a structure. Whether it fits matters at the end: another one of the same name may follow.
+///
+/// # Errors
+/// When nothing can be read any more.
+pub fn read_member<T: FromValue>(decoder: &mut dyn Decoder<'_>) -> Result<Member<T>, ValueError> {
+    let event = decoder.event()?;
+    Ok(Some(whole(event, decoder)))
+}
+
+/// Passes over a member that a structure does not have.
+///
+/// # Errors
+/// When nothing can be read any more.
+pub fn pass_member(decoder: &mut dyn Decoder<'_>) -> Result<(), ValueError> {
+    let event = decoder.event()?;
+    whole(event, decoder)
+}
+
+/// A member of a structure that was read; a missing one is `Null`, so that an `Option` member may be left out.
+///
+/// # Errors
+/// When the member is missing or does not fit.
+pub fn take_member<T: FromValue>(member: Member<T>, name: &'static str) -> Result<T, ValueError> {
+    match member {
+        Some(member) => member.map_err(|source| ValueError::Member {
+            name: name.to_owned(),
+            source: Box::new(source),
+        }),
+        None => T::from_value(Value::Null).map_err(|_| ValueError::Missing { name }),
+    }
 }
 
 /// A service's own error as a fault: its kind and its text.

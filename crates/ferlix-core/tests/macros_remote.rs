@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex};
 
 use ferlix_core::framework::Framework;
 use ferlix_core::property::{FromValue, IntoValue, Properties, Value, ValueError};
-use ferlix_core::service::{CallError, Caller, Dispatch, RemoteError as _, Service};
+use ferlix_core::service::{
+    Argument, BoxFuture, CallError, Caller, Dispatch, RemoteError as _, Reply, Service,
+};
 use ferlix_core::{RemoteError, Structure, remote_service, service_impl};
 
 #[derive(Clone, Debug, PartialEq, Structure)]
@@ -88,16 +90,20 @@ struct Wire {
 }
 
 impl Caller for Wire {
-    fn call(
-        &self,
-        method: &str,
-        arguments: Vec<Value>,
-    ) -> futures_util::future::BoxFuture<'static, Result<Value, CallError>> {
-        self.calls
-            .lock()
-            .unwrap()
-            .push((method.to_owned(), arguments.clone()));
-        self.dispatch.dispatch(method, arguments)
+    fn call<'a>(
+        &'a self,
+        method: &'a str,
+        arguments: &'a [Argument<'a>],
+        mut reply: Reply<'a>,
+    ) -> BoxFuture<'a, Result<(), CallError>> {
+        Box::pin(async move {
+            let values = arguments.iter().map(|argument| argument.to_value(method));
+            let values = values.collect::<Result<Vec<_>, _>>()?;
+            let call = (method.to_owned(), values.clone());
+            self.calls.lock().unwrap().push(call);
+            reply.value(self.dispatch.dispatch_values(method, values).await?);
+            Ok(())
+        })
     }
 }
 
@@ -343,7 +349,7 @@ async fn a_dispatcher_refuses_what_does_not_fit() {
     let dispatcher = dispatcher();
     let call = async |method: &str, arguments: Vec<Value>| {
         dispatcher
-            .dispatch(method, arguments)
+            .dispatch_values(method, arguments)
             .await
             .unwrap_err()
             .to_string()
@@ -377,12 +383,14 @@ async fn a_dispatcher_refuses_what_does_not_fit() {
 async fn a_wrong_answer_is_the_peers_fault() {
     struct Liar;
     impl Caller for Liar {
-        fn call(
-            &self,
-            _method: &str,
-            _arguments: Vec<Value>,
-        ) -> futures_util::future::BoxFuture<'static, Result<Value, CallError>> {
-            Box::pin(async { Ok(Value::from(true)) })
+        fn call<'a>(
+            &'a self,
+            _: &'a str,
+            _: &'a [Argument<'a>],
+            mut reply: Reply<'a>,
+        ) -> BoxFuture<'a, Result<(), CallError>> {
+            reply.value(true);
+            Box::pin(async { Ok(()) })
         }
     }
     let plan = <dyn Plan as Service>::from_caller(Arc::new(Liar)).unwrap();
@@ -509,16 +517,16 @@ async fn a_method_marked_finish_works_on_when_its_caller_is_gone() {
         [("draft", false), ("Build", true), ("explode", true)]
     );
 
-    let (given_up, works_on) = (
-        served.dispatch("draft", Vec::new()),
-        served.dispatch("Build", Vec::new()),
-    );
-    let task = tokio::spawn(given_up);
+    let call = |method: &'static str| {
+        let served = Arc::clone(&served);
+        async move { served.dispatch_values(method, Vec::new()).await }
+    };
+    let task = tokio::spawn(call("draft"));
     works.begun.notified().await;
     task.abort();
     works.dropped.notified().await;
 
-    let task = tokio::spawn(works_on);
+    let task = tokio::spawn(call("Build"));
     works.begun.notified().await;
     task.abort();
     assert!(task.await.unwrap_err().is_cancelled());
@@ -526,12 +534,54 @@ async fn a_method_marked_finish_works_on_when_its_caller_is_gone() {
     works.done.notified().await;
 
     works.go.notify_one();
-    assert_eq!(
-        served.dispatch("Build", Vec::new()).await.unwrap(),
-        Value::Int(7)
-    );
-    let panicked = tokio::spawn(served.dispatch("explode", Vec::new())).await;
+    assert_eq!(call("Build").await.unwrap(), Value::Int(7));
+    let panicked = tokio::spawn(call("explode")).await;
     assert!(panicked.unwrap_err().is_panic());
+}
+
+/// Names that the macros use themselves.
+#[remote_service("test.plan.Names")]
+trait Names: Send + Sync {
+    async fn dispatch(
+        &self,
+        returns: &str,
+        arguments: &[i32],
+        reply: Option<u8>,
+        called: bool,
+        given: String,
+        service: char,
+    ) -> Result<String, CallError>;
+}
+
+struct Crowd;
+
+#[service_impl]
+impl Names for Crowd {
+    async fn dispatch(
+        &self,
+        returns: &str,
+        arguments: &[i32],
+        reply: Option<u8>,
+        called: bool,
+        given: String,
+        service: char,
+    ) -> Result<String, CallError> {
+        Ok(format!(
+            "{returns} {arguments:?} {reply:?} {called} {given} {service}"
+        ))
+    }
+}
+
+#[tokio::test]
+async fn a_parameter_may_have_any_name() {
+    let dispatch = <dyn Names as Service>::dispatcher(Arc::new(Crowd)).unwrap();
+    let wire = Wire {
+        dispatch,
+        calls: Mutex::default(),
+    };
+    let crowd = <dyn Names as Service>::from_caller(Arc::new(wire)).unwrap();
+    let said = crowd.dispatch("a", &[1, 2], Some(3), true, "b".to_owned(), 'c');
+    assert_eq!(said.await.unwrap(), "a [1, 2] Some(3) true b c");
 }
 
 #[remote_service("test.plan.Basic")]

@@ -12,7 +12,7 @@ use ferlix_core::registry::{
     EventListenerHook, FindHook, FindRequest, FoundSet, ListenerHook, ListenerInfo, ListenerSet,
     ServiceEvent, ServiceEventKind, ServiceObject, ServiceRegistration,
 };
-use ferlix_core::service::{Interface, Service};
+use ferlix_core::service::{Argument, BoxFuture, CallError, Caller, Interface, Reply, Service};
 
 trait Greeter: Send + Sync {
     fn greet(&self) -> String;
@@ -295,16 +295,15 @@ async fn a_panicking_listener_hurts_nobody_and_events_caused_by_events_keep_thei
 
 /// A peer that knows no method.
 struct Nobody;
-impl ferlix_core::service::Caller for Nobody {
-    fn call(
-        &self,
-        method: &str,
-        _: Vec<Value>,
-    ) -> std::pin::Pin<
-        Box<dyn Future<Output = Result<Value, ferlix_core::service::CallError>> + Send>,
-    > {
+impl Caller for Nobody {
+    fn call<'a>(
+        &'a self,
+        method: &'a str,
+        _: &'a [Argument<'a>],
+        _: Reply<'a>,
+    ) -> BoxFuture<'a, Result<(), CallError>> {
         let method = method.to_owned();
-        Box::pin(async move { Err(ferlix_core::service::CallError::UnknownMethod { method }) })
+        Box::pin(async move { Err(CallError::UnknownMethod { method }) })
     }
 }
 

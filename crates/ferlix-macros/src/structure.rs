@@ -1,7 +1,7 @@
 //! `#[derive(Structure)]`: a struct that crosses the wire as a map of its members.
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::quote_spanned;
+use quote::{format_ident, quote_spanned};
 use syn::ext::IdentExt;
 use syn::parse::ParseStream;
 use syn::spanned::Spanned;
@@ -103,37 +103,63 @@ fn read<'a>(field: &'a syn::Field, errors: &mut Errors) -> Option<Member<'a>> {
 fn conversions(ident: &Ident, members: &[Member<'_>]) -> TokenStream {
     let core = core_path();
     let span = Span::mixed_site();
-    let puts = members.iter().map(|Member { ident, ty, wire }| {
+    // In the order of the names, as a map has them: equal members are equal on the wire, whatever the struct's order.
+    let mut in_order: Vec<&Member<'_>> = members.iter().collect();
+    in_order.sort_by(|one, other| one.wire.cmp(&other.wire));
+    let puts = in_order.into_iter().map(|Member { ident, ty, wire }| {
         let put = quote_spanned!(span.located_at(ty.span())=> #core::__private::put_member::<#ty>);
-        quote_spanned!(span=> #put(&mut members, #wire, self.#ident)?;)
+        quote_spanned!(span=> #put(encoder, #wire, &self.#ident)?;)
     });
-    let takes = members.iter().map(|Member { ident, ty, wire }| {
-        let take =
-            quote_spanned!(span.located_at(ty.span())=> #core::__private::take_member::<#ty>);
-        quote_spanned!(span=> #ident: #take(&mut members, #wire)?)
-    });
+    let variables: Vec<_> = (0..members.len())
+        .map(|index| format_ident!("member_{index}", span = span))
+        .collect();
+    let reads = members
+        .iter()
+        .zip(&variables)
+        .map(|(Member { ty, wire, .. }, variable)| {
+            let read =
+                quote_spanned!(span.located_at(ty.span())=> #core::__private::read_member::<#ty>);
+            quote_spanned!(span=> #wire => #variable = #read(decoder)?,)
+        });
+    let takes = members
+        .iter()
+        .zip(&variables)
+        .map(|(Member { ident, ty, wire }, variable)| {
+            let take =
+                quote_spanned!(span.located_at(ty.span())=> #core::__private::take_member::<#ty>);
+            quote_spanned!(span=> #ident: #take(#variable, #wire)?)
+        });
     let expected = format!("a structure {}", ident.unraw());
     quote_spanned! {span=>
         #[automatically_derived]
         impl #core::property::IntoValue for #ident {
-            fn into_value(self) -> ::core::result::Result<#core::property::Value, #core::property::ValueError> {
-                #[allow(unused_mut)]
-                let mut members = ::std::collections::BTreeMap::new();
+            fn encode(
+                &self,
+                encoder: &mut dyn #core::property::Encoder,
+            ) -> ::core::result::Result<(), #core::property::ValueError> {
+                encoder.event(#core::property::Event::Map)?;
                 #(#puts)*
-                ::core::result::Result::Ok(#core::property::Value::Map(members))
+                encoder.event(#core::property::Event::End)
             }
         }
 
         #[automatically_derived]
         impl #core::property::FromValue for #ident {
-            fn from_value(
-                value: #core::property::Value,
+            fn decode<'a>(
+                event: #core::property::Event<'a>,
+                decoder: &mut dyn #core::property::Decoder<'a>,
             ) -> ::core::result::Result<Self, #core::property::ValueError> {
-                match value {
-                    #[allow(unused_mut, unused_variables)]
-                    #core::property::Value::Map(mut members) => ::core::result::Result::Ok(Self { #(#takes),* }),
-                    other => ::core::result::Result::Err(#core::property::ValueError::wrong_type(#expected, &other)),
+                if event != #core::property::Event::Map {
+                    return ::core::result::Result::Err(#core::property::ValueError::wrong_event(#expected, &event));
                 }
+                #(let mut #variables = ::core::option::Option::None;)*
+                while let ::core::option::Option::Some(name) = decoder.key()? {
+                    match &*name {
+                        #(#reads)*
+                        _ => #core::__private::pass_member(decoder)?,
+                    }
+                }
+                ::core::result::Result::Ok(Self { #(#takes),* })
             }
         }
 

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use ferlix_core::property::Value;
+use ferlix_core::property::{Decoder, Encoder, Event, FromValue as _, IntoValue as _, Value};
 use ferlix_core::service::{CallError, Caller as _, Dispatch, Interface, Method};
 use ferlix_http::{HttpService as _, MountOptions, Server, ServerOptions};
 use ferlix_xmlrpc::client::{Transport, TransportOptions, XmlRpcCaller};
@@ -25,17 +25,25 @@ static ECHO: Interface = Interface {
 
 struct Echo;
 
+/// Writes a result as what the macros make does.
+fn written(result: &Value, reply: &mut dyn Encoder) -> Result<(), CallError> {
+    let written = result.encode(reply);
+    written.map_err(|error| CallError::fault(error.to_string()))
+}
+
 impl Dispatch for Echo {
     fn interface(&self) -> &'static Interface {
         &ECHO
     }
 
-    fn dispatch(
+    fn dispatch<'a>(
         &self,
         _: &str,
-        mut arguments: Vec<Value>,
-    ) -> BoxFuture<'static, Result<Value, CallError>> {
-        Box::pin(std::future::ready(Ok(arguments.pop().unwrap_or_default())))
+        arguments: &mut dyn Decoder<'_>,
+        reply: &'a mut (dyn Encoder + Send),
+    ) -> BoxFuture<'a, Result<(), CallError>> {
+        let mut arguments = Vec::<Value>::decode(Event::List, arguments).unwrap_or_default();
+        Box::pin(async move { written(&arguments.pop().unwrap_or_default(), reply) })
     }
 }
 
@@ -86,7 +94,7 @@ fn calls_allocate_no_more_than_they_did() {
         (server, caller)
     });
     let call = || {
-        let answer = runtime.block_on(caller.call("echo", vec![message.clone()]));
+        let answer = runtime.block_on(caller.call_values("echo", vec![message.clone()]));
         assert_eq!(answer.unwrap(), message);
     };
     for _ in 0..20 {

@@ -137,7 +137,7 @@ impl Peer {
 }
 
 async fn greet(caller: &XmlRpcCaller) -> Result<Value, CallError> {
-    soon(caller.call("greet", vec![Value::from("you")])).await
+    soon(caller.call_values("greet", vec![Value::from("you")])).await
 }
 
 #[tokio::test]
@@ -343,7 +343,10 @@ async fn a_call_that_is_dropped_closes_its_connection() {
         }
     })
     .await;
-    let call = tokio::spawn(peer.caller().call("greet", vec![]));
+    let call = tokio::spawn({
+        let caller = peer.caller();
+        async move { caller.call_values("greet", vec![]).await }
+    });
     assert_eq!(soon(seen.recv()).await, Some("read"));
     call.abort();
     assert_eq!(soon(seen.recv()).await, Some("closed"));
@@ -468,7 +471,7 @@ async fn a_closed_caller_is_gone_at_once() {
 #[tokio::test]
 async fn an_argument_that_cannot_be_sent_is_the_callers_fault() {
     let peer = Peer::saying("").await;
-    let error = soon(peer.caller().call("greet", vec![Value::from("a\0")]))
+    let error = soon(peer.caller().call_values("greet", vec![Value::from("a\0")]))
         .await
         .unwrap_err();
     assert!(

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use ferlix_core::property::Value;
+use ferlix_core::property::{Decoder, Encoder, Event, FromValue as _, IntoValue as _, Value};
 use ferlix_core::service::{CallError, Caller as _, Dispatch, Interface, Method};
 use ferlix_http::{HttpService as _, MountOptions, Server, ServerOptions};
 use ferlix_xmlrpc::client::{Transport, TransportOptions, XmlRpcCaller};
@@ -46,19 +46,27 @@ static ECHO: Interface = Interface {
 /// Answers after a moment, so that there are always calls in flight.
 struct Echo;
 
+/// Writes a result as what the macros make does.
+fn written(result: &Value, reply: &mut dyn Encoder) -> Result<(), CallError> {
+    let written = result.encode(reply);
+    written.map_err(|error| CallError::fault(error.to_string()))
+}
+
 impl Dispatch for Echo {
     fn interface(&self) -> &'static Interface {
         &ECHO
     }
 
-    fn dispatch(
+    fn dispatch<'a>(
         &self,
         _: &str,
-        mut arguments: Vec<Value>,
-    ) -> BoxFuture<'static, Result<Value, CallError>> {
+        arguments: &mut dyn Decoder<'_>,
+        reply: &'a mut (dyn Encoder + Send),
+    ) -> BoxFuture<'a, Result<(), CallError>> {
+        let mut arguments = Vec::<Value>::decode(Event::List, arguments).unwrap_or_default();
         Box::pin(async move {
             sleep(Duration::from_millis(20)).await;
-            Ok(arguments.pop().unwrap_or_default())
+            written(&arguments.pop().unwrap_or_default(), reply)
         })
     }
 }
@@ -147,7 +155,7 @@ impl Load {
                 while !stop.load(Ordering::Relaxed) {
                     let value = Value::from(format!("{number} {calls}"));
                     let begun = Instant::now();
-                    let outcome = match caller.call("echo", vec![value.clone()]).await {
+                    let outcome = match caller.call_values("echo", vec![value.clone()]).await {
                         Ok(answer) if answer == value => "answered",
                         Ok(answer) => panic!("{value} was answered {answer}"),
                         Err(CallError::Lost { .. }) => "lost",

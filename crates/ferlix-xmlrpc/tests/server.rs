@@ -8,7 +8,7 @@ use std::io::Read as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ferlix_core::property::Value;
+use ferlix_core::property::{Decoder, Encoder, Event, FromValue as _, IntoValue as _, Value};
 use ferlix_core::service::{CallError, Caller as _, Dispatch, Interface, Method};
 use ferlix_http::{HttpService as _, MountOptions, Server, ServerOptions};
 use ferlix_xmlrpc::client::{TlsFiles, Transport, TransportOptions, XmlRpcCaller};
@@ -50,11 +50,13 @@ impl Dispatch for Workshop {
         &WORKSHOP
     }
 
-    fn dispatch(
+    fn dispatch<'a>(
         &self,
         method: &str,
-        mut arguments: Vec<Value>,
-    ) -> BoxFuture<'static, Result<Value, CallError>> {
+        arguments: &mut dyn Decoder<'_>,
+        reply: &'a mut (dyn Encoder + Send),
+    ) -> BoxFuture<'a, Result<(), CallError>> {
+        let mut arguments = Vec::<Value>::decode(Event::List, arguments).unwrap_or_default();
         struct Notice(mpsc::UnboundedSender<()>);
         impl Drop for Notice {
             fn drop(&mut self) {
@@ -65,27 +67,39 @@ impl Dispatch for Workshop {
         let method = method.to_owned();
         assert_ne!(method, "panic", "asked to panic");
         Box::pin(async move {
-            match (&*method, arguments.pop()) {
-                ("echo", Some(value)) => Ok(value),
-                ("echo", None) => Err(CallError::InvalidArguments {
-                    method,
-                    reason: "one is missing".to_owned(),
-                }),
-                ("fail", _) => Err(CallError::Fault {
-                    code: 7,
-                    kind: Some("OutOfPaper".to_owned()),
-                    message: "tray 2".to_owned(),
-                    data: Some(Value::Int(2)),
-                }),
+            let result = match (&*method, arguments.pop()) {
+                ("echo", Some(value)) => value,
+                ("echo", None) => {
+                    return Err(CallError::InvalidArguments {
+                        method,
+                        reason: "one is missing".to_owned(),
+                    });
+                }
+                ("fail", _) => {
+                    return Err(CallError::Fault {
+                        code: 7,
+                        kind: Some("OutOfPaper".to_owned()),
+                        message: "tray 2".to_owned(),
+                        data: Some(Value::Int(2)),
+                    });
+                }
                 ("never", _) => {
                     let _notice = notice;
                     std::future::pending().await
                 }
-                ("unwritable", _) => Ok(Value::List(vec![Value::from("\u{1}")])),
-                _ => Err(CallError::UnknownMethod { method }),
-            }
+                ("unwritable", _) => Value::List(vec![Value::from("\u{1}")]),
+                _ => return Err(CallError::UnknownMethod { method }),
+            };
+            let written = result.encode(reply);
+            written.map_err(|error| CallError::fault(error.to_string()))
         })
     }
+}
+
+/// A call that is answered never.
+fn never(caller: &XmlRpcCaller) -> impl Future<Output = Result<Value, CallError>> + use<> {
+    let caller = caller.clone();
+    async move { caller.call_values("never", vec![]).await }
 }
 
 struct Setting {
@@ -169,9 +183,9 @@ async fn a_call_reaches_the_service_and_comes_back() {
     let setting = setting(None).await;
     let caller = setting.caller(3);
     let value = Value::List(vec![Value::Null, Value::Long(5), Value::from("a<b>\r\n")]);
-    let answer = soon(caller.call("echo", vec![value.clone()])).await;
+    let answer = soon(caller.call_values("echo", vec![value.clone()])).await;
     assert_eq!(answer.unwrap(), value);
-    match soon(caller.call("fail", vec![])).await.unwrap_err() {
+    match soon(caller.call_values("fail", vec![])).await.unwrap_err() {
         CallError::Fault {
             code: 7,
             kind: Some(kind),
@@ -260,7 +274,7 @@ async fn a_service_that_panics_hurts_its_call_only() {
         text,
         "CodecError:the result[0]: XML cannot hold the character U+0001 at byte 0 of the text"
     );
-    let answer = soon(caller.call("echo", vec![Value::Int(1)])).await;
+    let answer = soon(caller.call_values("echo", vec![Value::Int(1)])).await;
     assert_eq!(answer.unwrap(), Value::Int(1));
 }
 
@@ -272,7 +286,7 @@ async fn a_service_that_went_is_unknown() {
     assert!(!setting.services.remove(3));
     assert!(!setting.services.set_timeout(3, None));
     assert!(setting.services.is_empty());
-    let error = soon(setting.caller(3).call("echo", vec![]))
+    let error = soon(setting.caller(3).call_values("echo", vec![]))
         .await
         .unwrap_err();
     let text = "Unknown service with rs_id=3 for method call=echo";
@@ -308,8 +322,8 @@ async fn other_requests_are_refused() {
 async fn calls_of_one_client_run_beside_each_other() {
     let setting = setting(None).await;
     let caller = setting.caller(3);
-    let waiting = tokio::spawn(caller.call("never", vec![]));
-    let calls = (0..50).map(|number| caller.call("echo", vec![Value::Int(number)]));
+    let waiting = tokio::spawn(never(&caller));
+    let calls = (0..50).map(|number| caller.call_values("echo", vec![Value::Int(number)]));
     let answers = soon(futures_util::future::join_all(calls)).await;
     for (number, answer) in (0..50).zip(answers) {
         assert_eq!(answer.unwrap(), Value::Int(number));
@@ -329,16 +343,14 @@ fn with(change: impl FnOnce(&mut ServicesOptions)) -> ServicesOptions {
 async fn more_calls_than_may_run_are_answered_503_and_may_be_made_again() {
     let mut setting = setting_with(with(|options| options.max_calls = 2), None).await;
     let caller = setting.caller(3);
-    let hanging: Vec<_> = (0..2)
-        .map(|_| tokio::spawn(caller.call("never", vec![])))
-        .collect();
+    let hanging: Vec<_> = (0..2).map(|_| tokio::spawn(never(&caller))).collect();
     let begun = async {
         while setting.services.running() < 2 {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
     soon(begun).await;
-    let refused = soon(caller.call("echo", vec![Value::Int(1)])).await;
+    let refused = soon(caller.call_values("echo", vec![Value::Int(1)])).await;
     assert!(
         matches!(&refused, Err(CallError::Refused { reason, .. }) if reason.contains("503")),
         "{refused:?}"
@@ -351,7 +363,7 @@ async fn more_calls_than_may_run_are_answered_503_and_may_be_made_again() {
         call.abort();
         soon(setting.dropped.recv()).await.unwrap();
     }
-    let answer = soon(caller.call("echo", vec![Value::Int(1)])).await;
+    let answer = soon(caller.call_values("echo", vec![Value::Int(1)])).await;
     assert_eq!(answer.unwrap(), Value::Int(1));
 }
 
@@ -411,7 +423,7 @@ async fn calls_and_answers_may_be_compressed() {
         let caller = XmlRpcCaller::new(&transport, &url, 3, "org.example.Workshop").unwrap();
         for length in [1, 30_000] {
             let text = Value::from("y".repeat(length));
-            let answer = soon(caller.call("echo", vec![text.clone()])).await;
+            let answer = soon(caller.call_values("echo", vec![text.clone()])).await;
             assert_eq!(answer.unwrap(), text);
         }
     }
@@ -546,7 +558,7 @@ fn a_call_from_outside_of_any_runtime_is_made_on_that_of_the_transport() {
         let caller = setting.caller(3);
         (setting, caller)
     });
-    let mut call = Box::pin(caller.call("echo", vec![Value::Int(1)]));
+    let mut call = Box::pin(caller.call_values("echo", vec![Value::Int(1)]));
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
     let begun = std::time::Instant::now();
     let answer = loop {
@@ -587,12 +599,14 @@ async fn https_is_called_when_its_authority_is_trusted() {
         XmlRpcCaller::new(&transport, &url, 3, "org.example.Workshop")
     };
     let trusting = caller(certificate).unwrap();
-    let answer = soon(trusting.call("echo", vec![Value::Int(1)])).await;
+    let answer = soon(trusting.call_values("echo", vec![Value::Int(1)])).await;
     assert_eq!(answer.unwrap(), Value::Int(1));
 
     let other = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let distrusting = caller(write("other.pem", other.cert.pem())).unwrap();
-    let error = soon(distrusting.call("echo", vec![])).await.unwrap_err();
+    let error = soon(distrusting.call_values("echo", vec![]))
+        .await
+        .unwrap_err();
     assert!(matches!(error, CallError::Unreachable { .. }), "{error:?}");
 
     let missing = caller(folder.path().join("none.pem")).unwrap_err();

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use ferlix_core::property::Value;
+use ferlix_core::property::{Decoder, Encoder, Event, FromValue as _, IntoValue as _, Value};
 use ferlix_core::service::{CallError, Dispatch, Interface, Method};
 use ferlix_http::Body;
 use ferlix_http::{Handler, HandlerFuture, HttpService as _, MountOptions, Server, ServerOptions};
@@ -42,18 +42,29 @@ static ECHO: Interface = Interface {
 /// Says the same, and counts how often.
 struct Echo(Arc<AtomicU64>);
 
+/// Writes a result as what the macros make does.
+fn written(result: &Value, reply: &mut dyn Encoder) -> Result<(), CallError> {
+    let written = result.encode(reply);
+    written.map_err(|error| CallError::fault(error.to_string()))
+}
+
 impl Dispatch for Echo {
     fn interface(&self) -> &'static Interface {
         &ECHO
     }
 
-    fn dispatch(
+    fn dispatch<'a>(
         &self,
         _: &str,
-        mut arguments: Vec<Value>,
-    ) -> BoxFuture<'static, Result<Value, CallError>> {
-        self.0.fetch_add(1, Ordering::Relaxed);
-        Box::pin(std::future::ready(Ok(arguments.pop().unwrap_or_default())))
+        arguments: &mut dyn Decoder<'_>,
+        reply: &'a mut (dyn Encoder + Send),
+    ) -> BoxFuture<'a, Result<(), CallError>> {
+        let mut arguments = Vec::<Value>::decode(Event::List, arguments).unwrap_or_default();
+        let count = Arc::clone(&self.0);
+        Box::pin(async move {
+            count.fetch_add(1, Ordering::Relaxed);
+            written(&arguments.pop().unwrap_or_default(), reply)
+        })
     }
 }
 

@@ -1,10 +1,15 @@
-//! XML-RPC documents: what is read can be written, and is then read as the same.
+//! XML-RPC documents: what is read can be written, and is then read as the same. A Rust type that is read straight from a
+//! document, and written straight into one, is what it is by way of a value.
 
-use ferlix_core::property::Value;
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+
+use ferlix_core::Structure;
+use ferlix_core::property::{Event, FromValue, IntoValue, Value, whole};
 use ferlix_core::service::CallError;
 use ferlix_xmlrpc::codec::{
-    CodecError, Fault, Limits, Response, read_call, read_response, write_call, write_fault,
-    write_response,
+    CodecError, Fault, Limits, Response, Writer, decode_call, decode_response, read_call,
+    read_response, write_call, write_fault, write_response,
 };
 
 /// For what we wrote ourselves, which may be larger than what was read: a text alone becomes an element.
@@ -15,11 +20,86 @@ const UNLIMITED: Limits = Limits {
     text: usize::MAX,
 };
 
+/// A type of many types, whose names are those of the corpus.
+#[derive(Clone, Debug, PartialEq, Structure)]
+struct Many {
+    a: Option<i64>,
+    #[structure(rename = "k")]
+    list: Option<Vec<i32>>,
+    name: Option<String>,
+    #[structure(rename = "faultCode")]
+    code: Option<f64>,
+    many: Option<Vec<Many>>,
+}
+
+/// Checks the types that a document may hold.
+fn typed(data: &[u8]) {
+    as_type::<Many>(data);
+    as_type::<Vec<Many>>(data);
+    as_type::<Vec<i32>>(data);
+    as_type::<BTreeMap<String, Option<String>>>(data);
+    as_type::<BTreeMap<String, BTreeMap<String, u16>>>(data);
+    as_type::<String>(data);
+    as_type::<f64>(data);
+    as_type::<()>(data);
+}
+
+/// The same by way of a value and without one: the first argument of a call, or a result.
+fn as_type<T: FromValue + IntoValue + Clone + Debug>(data: &[u8]) {
+    let limits = Limits::default();
+    let (mut direct, mut refused) = (None, String::new());
+    let read = decode_response(data, &limits, |event, decoder| {
+        direct = Some(whole::<T>(event, decoder));
+    });
+    let value = match (read, read_response(data, &limits)) {
+        (Ok(None), Ok(Response::Value(value))) => Some(value),
+        (Ok(Some(fault)), Ok(Response::Fault(other))) => {
+            assert_eq!(format!("{fault:?}"), format!("{other:?}"));
+            return;
+        }
+        (Err(error), Err(other)) => {
+            refused = error.to_string();
+            assert_eq!(refused, other.to_string());
+            None
+        }
+        (read, other) => panic!("{read:?} and {other:?}"),
+    };
+    let value = value.or_else(|| {
+        direct = None;
+        let read = decode_call(data, &limits, |_, arguments| match arguments.event() {
+            Ok(Event::End) | Err(_) => {}
+            Ok(event) => direct = Some(whole::<T>(event, arguments)),
+        });
+        match (read, read_call(data, &limits)) {
+            (Ok(()), Ok(call)) => call.arguments.into_iter().next(),
+            (Err(error), Err(other)) => {
+                assert_eq!(error.to_string(), other.to_string());
+                None
+            }
+            (read, other) => panic!("{read:?} and {other:?}, after {refused}"),
+        }
+    });
+    let Some(value) = value else { return };
+    let by_value = T::from_value(value);
+    // By their texts: a number that is none equals itself there.
+    assert_eq!(format!("{direct:?}"), format!("{:?}", Some(&by_value)));
+    let Ok(made) = by_value else { return };
+    let mut writer = Writer::response();
+    let encoded = made.encode(&mut writer);
+    let by_value = made.into_value().map(|value| write_response(&value));
+    match (writer.finish(), by_value) {
+        (Ok(document), Ok(Ok(other))) => assert_eq!(document, other),
+        (Err(error), Ok(Err(other))) => assert_eq!(error.to_string(), other.to_string()),
+        (document, other) => panic!("{encoded:?}, {document:?} and {other:?}"),
+    }
+}
+
 /// Checks that a call that is read can be written and read again.
 ///
 /// # Panics
 /// When it does not hold.
 pub fn xmlrpc_call(data: &[u8]) {
+    typed(data);
     let call = match read_call(data, &Limits::default()) {
         Ok(call) => call,
         Err(error) => return refused(&error),
@@ -37,6 +117,7 @@ pub fn xmlrpc_call(data: &[u8]) {
 /// # Panics
 /// When it does not hold.
 pub fn xmlrpc_response(data: &[u8]) {
+    typed(data);
     let response = match read_response(data, &Limits::default()) {
         Ok(response) => response,
         Err(error) => return refused(&error),

@@ -21,9 +21,8 @@ use tokio::time::Instant;
 use super::bound::BoundService;
 use super::inject::{DependencyKind, Inject, Slot};
 use super::injection::Injection;
-use crate::property::Value;
 use crate::registry::ServiceRef;
-use crate::service::{CallError, Caller, Dispatch, Interface, RemoteService};
+use crate::service::{Argument, CallError, Caller, Dispatch, Interface, RemoteService, Reply};
 
 /// How long a call of an idempotent method goes on trying once every service has failed it.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -164,7 +163,12 @@ impl Member {
         })
     }
 
-    async fn call(&self, method: &str, arguments: Vec<Value>) -> Result<Value, CallError> {
+    async fn call(
+        &self,
+        method: &str,
+        arguments: &[Argument<'_>],
+        mut reply: Reply<'_>,
+    ) -> Result<(), CallError> {
         /// One call fewer under way, also when it is given up.
         struct Pending<'a>(&'a AtomicUsize);
         impl Drop for Pending<'_> {
@@ -177,8 +181,8 @@ impl Member {
         let _pending = Pending(&self.pending);
         let began = Instant::now();
         let answer = match &self.callee {
-            Callee::Remote(caller) => caller.call(method, arguments).await,
-            Callee::Local(dispatch) => dispatch.dispatch(method, arguments).await,
+            Callee::Remote(caller) => caller.call(method, arguments, reply.again()).await,
+            Callee::Local(dispatch) => here(&**dispatch, method, arguments, reply).await,
         };
         match &answer {
             Err(error) if another_may_answer(error, true) => {
@@ -235,6 +239,20 @@ impl Member {
     }
 }
 
+/// Calls a service in this process as a remote one is called: by values.
+async fn here(
+    dispatch: &dyn Dispatch,
+    method: &str,
+    arguments: &[Argument<'_>],
+    mut reply: Reply<'_>,
+) -> Result<(), CallError> {
+    let values = arguments.iter().map(|argument| argument.to_value(method));
+    let values = values.collect::<Result<_, _>>()?;
+    let result = dispatch.dispatch_values(method, values).await?;
+    reply.value(result);
+    Ok(())
+}
+
 /// Whether a call that failed like this may be made to another service: when it has not run; one that may be repeated also
 /// when nobody knows whether it ran.
 fn another_may_answer(error: &CallError, idempotent: bool) -> bool {
@@ -248,7 +266,7 @@ fn another_may_answer(error: &CallError, idempotent: bool) -> bool {
 }
 
 /// The caller behind the view.
-struct Balancer(Arc<Choice>);
+struct Balancer(Choice);
 
 /// Chooses the services for calls.
 struct Choice {
@@ -259,19 +277,23 @@ struct Choice {
 }
 
 impl Caller for Balancer {
-    fn call(
-        &self,
-        method: &str,
-        arguments: Vec<Value>,
-    ) -> BoxFuture<'static, Result<Value, CallError>> {
-        let choice = Arc::clone(&self.0);
-        let method = method.to_owned();
-        Box::pin(async move { choice.call(&method, arguments).await })
+    fn call<'a>(
+        &'a self,
+        method: &'a str,
+        arguments: &'a [Argument<'a>],
+        reply: Reply<'a>,
+    ) -> BoxFuture<'a, Result<(), CallError>> {
+        Box::pin(self.0.call(method, arguments, reply))
     }
 }
 
 impl Choice {
-    async fn call(&self, method: &str, arguments: Vec<Value>) -> Result<Value, CallError> {
+    async fn call(
+        &self,
+        method: &str,
+        arguments: &[Argument<'_>],
+        mut reply: Reply<'_>,
+    ) -> Result<(), CallError> {
         let described = self.interface.method(method);
         let idempotent = described.is_some_and(|method| method.idempotent);
         let mut given_up_at = None;
@@ -284,7 +306,7 @@ impl Choice {
             // One turn for a call, however often it is made: else those that fail would disturb the order of the others.
             let turn = self.turn.fetch_add(1, Ordering::Relaxed);
             while let Some(member) = self.choose(turn, &tried) {
-                let error = match member.call(method, arguments.clone()).await {
+                let error = match member.call(method, arguments, reply.again()).await {
                     Err(error) if another_may_answer(&error, idempotent) => error,
                     answer => return answer,
                 };
@@ -387,7 +409,7 @@ impl<T: ?Sized + RemoteService> Inject for Balanced<T> {
         Box::new(BalancedSlot {
             interface: T::interface(),
             members,
-            view: T::from_caller(Arc::new(Balancer(Arc::new(choice)))),
+            view: T::from_caller(Arc::new(Balancer(choice))),
         })
     }
 

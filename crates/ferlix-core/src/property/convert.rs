@@ -1,10 +1,12 @@
-//! Between Rust types and [`Value`]: what decides the type on the wire.
+//! Rust types as events, and made of events: what decides the type on the wire.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
-use std::hash::{BuildHasher, Hash};
+use std::hash::BuildHasher;
 use std::time::SystemTime;
 
-use super::{DateTime, Value};
+use super::tree::{decode_list, encode_list};
+use super::{DateTime, Decoder, Encoder, Event, Value, ValueDecoder, ValueEncoder, whole};
 
 /// Why a value could not become the wanted type, or a Rust value could not become a [`Value`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -57,9 +59,41 @@ impl ValueError {
             found: found.type_name(),
         }
     }
+
+    /// Something does not belong where it was written or asked for: a conversion by hand has lost its way.
+    #[must_use]
+    pub fn misplaced(what: &str) -> Self {
+        Self::Invalid {
+            reason: format!("{what} does not belong here"),
+        }
+    }
+
+    /// `expected` was wanted where `found` is or begins.
+    #[must_use]
+    pub fn wrong_event(expected: &'static str, found: &Event<'_>) -> Self {
+        Self::WrongType {
+            expected,
+            found: found.type_name(),
+        }
+    }
 }
 
-/// A Rust type that becomes a [`Value`]: the type on the wire is the Rust type's.
+/// A Rust type that can be sent: the type on the wire is the Rust type's.
+///
+/// A type of one's own is sent as one that is known:
+///
+/// ```
+/// use ferlix_core::property::{Encoder, IntoValue, Value, ValueError};
+///
+/// struct Celsius(f64);
+///
+/// impl IntoValue for Celsius {
+///     fn encode(&self, encoder: &mut dyn Encoder) -> Result<(), ValueError> {
+///         self.0.encode(encoder)
+///     }
+/// }
+/// assert_eq!(Celsius(1.5).into_value(), Ok(Value::Double(1.5)));
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be sent as an argument or a result",
     note = "use bool, an integer, a float, String, Vec<T>, Option<T>, a map by String, or a struct with #[derive(Structure)]"
@@ -70,83 +104,113 @@ pub trait IntoValue {
     /// whatever its members are.
     const BASIC: bool = true;
 
+    /// Writes the value: one scalar, list or map.
+    ///
+    /// # Errors
+    /// When the value does not fit any wire type (a `u64` beyond `i64`), or the encoder does not take it.
+    fn encode(&self, encoder: &mut dyn Encoder) -> Result<(), ValueError>;
+
     /// Converts.
     ///
     /// # Errors
-    /// When the value does not fit any wire type (a `u64` beyond `i64`).
-    fn into_value(self) -> Result<Value, ValueError>;
+    /// When the value does not fit any wire type.
+    fn into_value(self) -> Result<Value, ValueError>
+    where
+        Self: Sized,
+    {
+        let mut encoder = ValueEncoder::new();
+        self.encode(&mut encoder)?;
+        encoder.finish()
+    }
 }
 
-/// A Rust type that is made from a [`Value`].
+/// A Rust type that can be received, or read from a property.
+///
+/// ```
+/// use ferlix_core::property::{Decoder, Event, FromValue, Value, ValueError};
+///
+/// #[derive(Debug, PartialEq)]
+/// struct Celsius(f64);
+///
+/// impl FromValue for Celsius {
+///     fn decode<'a>(event: Event<'a>, decoder: &mut dyn Decoder<'a>) -> Result<Self, ValueError> {
+///         f64::decode(event, decoder).map(Self)
+///     }
+/// }
+/// assert_eq!(Celsius::from_value(Value::Int(2)), Ok(Celsius(2.0)));
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be read from a property or a remote value",
     note = "use bool, an integer, a float, String, Vec<T>, Option<T>, a map by String, or a struct with #[derive(Structure)]"
 )]
 pub trait FromValue: Sized {
-    /// Converts; integers widen and narrow where they fit, a text that reads as a number or boolean becomes one
-    /// (framework properties given on a command line are texts).
+    /// Makes it of the value that an event is or begins; integers widen and narrow where they fit, a text that reads as a
+    /// number or boolean becomes one (framework properties given on a command line are texts).
+    ///
+    /// Of what the value holds, all up to its end is read, and nothing behind it. Where that fails in the middle, the rest is
+    /// passed over by whoever asked.
+    ///
+    /// # Errors
+    /// When the value has another type or does not fit, or the decoder can read no more.
+    fn decode<'a>(event: Event<'a>, decoder: &mut dyn Decoder<'a>) -> Result<Self, ValueError>;
+
+    /// Converts.
     ///
     /// # Errors
     /// When the value has another type or does not fit.
-    fn from_value(value: Value) -> Result<Self, ValueError>;
-}
-
-impl IntoValue for Value {
-    const BASIC: bool = false;
-
-    fn into_value(self) -> Result<Value, ValueError> {
-        Ok(self)
+    fn from_value(value: Value) -> Result<Self, ValueError> {
+        let (event, mut decoder) = ValueDecoder::new(value);
+        Self::decode(event, &mut decoder)
     }
 }
 
-impl FromValue for Value {
-    fn from_value(value: Value) -> Result<Self, ValueError> {
-        Ok(value)
+/// Behind a reference it is sent as it is.
+impl<T: IntoValue + ?Sized> IntoValue for &T {
+    const BASIC: bool = T::BASIC;
+
+    fn encode(&self, encoder: &mut dyn Encoder) -> Result<(), ValueError> {
+        (**self).encode(encoder)
     }
 }
 
 impl IntoValue for () {
-    fn into_value(self) -> Result<Value, ValueError> {
-        Ok(Value::Null)
+    fn encode(&self, encoder: &mut dyn Encoder) -> Result<(), ValueError> {
+        encoder.event(Event::Null)
     }
 }
 
 impl FromValue for () {
     /// Whatever the peer answers to a method that returns nothing is dropped.
-    fn from_value(_: Value) -> Result<Self, ValueError> {
+    fn decode<'a>(event: Event<'a>, decoder: &mut dyn Decoder<'a>) -> Result<Self, ValueError> {
+        if event.begins() {
+            decoder.leave(decoder.depth().saturating_sub(1))?;
+        }
         Ok(())
     }
 }
 
-macro_rules! plain {
-    ($($type:ty),*) => { $(
+macro_rules! scalars {
+    ($($type:ty => $event:ident),* $(,)?) => { $(
         impl IntoValue for $type {
-            fn into_value(self) -> Result<Value, ValueError> {
-                Ok(self.into())
+            fn encode(&self, encoder: &mut dyn Encoder) -> Result<(), ValueError> {
+                encoder.event(Event::$event((*self).into()))
             }
         }
     )* };
 }
 
-plain!(
-    bool, i8, i16, i32, i64, u8, u16, u32, f32, f64, char, String, &str
-);
-
-impl IntoValue for DateTime {
-    const BASIC: bool = false;
-
-    fn into_value(self) -> Result<Value, ValueError> {
-        Ok(self.into())
-    }
+scalars! {
+    bool => Bool, i8 => Byte, i16 => Short, i32 => Int, i64 => Long, u8 => Short, u16 => Int, u32 => Long,
+    f32 => Float, f64 => Double, char => Char,
 }
 
 macro_rules! large {
     ($($type:ty),*) => { $(
         impl IntoValue for $type {
-            fn into_value(self) -> Result<Value, ValueError> {
-                i64::try_from(self)
-                    .map(Value::Long)
-                    .map_err(|_| ValueError::OutOfRange { number: self.to_string(), expected: "a 64-bit signed integer" })
+            fn encode(&self, encoder: &mut dyn Encoder) -> Result<(), ValueError> {
+                let number = i64::try_from(*self)
+                    .map_err(|_| ValueError::OutOfRange { number: self.to_string(), expected: "a 64-bit signed integer" })?;
+                encoder.event(Event::Long(number))
             }
         }
     )* };
@@ -157,12 +221,12 @@ large!(u64, usize, isize);
 macro_rules! integers {
     ($($type:ty => $name:literal),* $(,)?) => { $(
         impl FromValue for $type {
-            fn from_value(value: Value) -> Result<Self, ValueError> {
-                let number = match &value {
-                    Value::String(text) => text.trim().parse().ok(),
+            fn decode<'a>(event: Event<'a>, _: &mut dyn Decoder<'a>) -> Result<Self, ValueError> {
+                let number = match &event {
+                    Event::String(text) => text.trim().parse().ok(),
                     other => other.as_i64(),
                 };
-                let number: i64 = number.ok_or_else(|| ValueError::wrong_type($name, &value))?;
+                let number: i64 = number.ok_or_else(|| ValueError::wrong_event($name, &event))?;
                 Self::try_from(number)
                     .map_err(|_| ValueError::OutOfRange { number: number.to_string(), expected: $name })
             }
@@ -177,12 +241,12 @@ integers! {
 }
 
 impl FromValue for f64 {
-    fn from_value(value: Value) -> Result<Self, ValueError> {
-        match &value {
-            Value::String(text) => text.trim().parse().ok(),
+    fn decode<'a>(event: Event<'a>, _: &mut dyn Decoder<'a>) -> Result<Self, ValueError> {
+        match &event {
+            Event::String(text) => text.trim().parse().ok(),
             other => other.as_f64(),
         }
-        .ok_or_else(|| ValueError::wrong_type("a number", &value))
+        .ok_or_else(|| ValueError::wrong_event("a number", &event))
     }
 }
 
@@ -191,53 +255,71 @@ impl FromValue for f32 {
         clippy::cast_possible_truncation,
         reason = "narrowing a float only loses precision"
     )]
-    fn from_value(value: Value) -> Result<Self, ValueError> {
-        f64::from_value(value).map(|number| number as f32)
+    fn decode<'a>(event: Event<'a>, decoder: &mut dyn Decoder<'a>) -> Result<Self, ValueError> {
+        f64::decode(event, decoder).map(|number| number as f32)
     }
 }
 
 impl FromValue for bool {
-    fn from_value(value: Value) -> Result<Self, ValueError> {
-        match &value {
-            Value::Bool(value) => Ok(*value),
-            Value::String(text) if text.eq_ignore_ascii_case("true") => Ok(true),
-            Value::String(text) if text.eq_ignore_ascii_case("false") => Ok(false),
-            other => Err(ValueError::wrong_type("true or false", other)),
+    fn decode<'a>(event: Event<'a>, _: &mut dyn Decoder<'a>) -> Result<Self, ValueError> {
+        match &event {
+            Event::Bool(value) => Ok(*value),
+            Event::String(text) if text.eq_ignore_ascii_case("true") => Ok(true),
+            Event::String(text) if text.eq_ignore_ascii_case("false") => Ok(false),
+            other => Err(ValueError::wrong_event("true or false", other)),
         }
     }
 }
 
 impl FromValue for char {
-    fn from_value(value: Value) -> Result<Self, ValueError> {
-        let one = |text: &str| {
-            let mut characters = text.chars();
-            characters.next().filter(|_| characters.next().is_none())
-        };
-        match &value {
-            Value::Char(value) => Ok(*value),
-            Value::String(text) => {
-                one(text).ok_or_else(|| ValueError::wrong_type("one character", &value))
+    fn decode<'a>(event: Event<'a>, _: &mut dyn Decoder<'a>) -> Result<Self, ValueError> {
+        let one = match &event {
+            Event::Char(value) => Some(*value),
+            Event::String(text) => {
+                let mut characters = text.chars();
+                characters.next().filter(|_| characters.next().is_none())
             }
-            other => Err(ValueError::wrong_type("one character", other)),
-        }
+            _ => None,
+        };
+        one.ok_or_else(|| ValueError::wrong_event("one character", &event))
+    }
+}
+
+impl IntoValue for str {
+    fn encode(&self, encoder: &mut dyn Encoder) -> Result<(), ValueError> {
+        encoder.event(Event::String(Cow::Borrowed(self)))
+    }
+}
+
+impl IntoValue for String {
+    fn encode(&self, encoder: &mut dyn Encoder) -> Result<(), ValueError> {
+        self.as_str().encode(encoder)
     }
 }
 
 impl FromValue for String {
-    fn from_value(value: Value) -> Result<Self, ValueError> {
-        match value {
-            Value::String(text) => Ok(text),
-            Value::Char(character) => Ok(character.to_string()),
-            other => Err(ValueError::wrong_type("a string", &other)),
+    fn decode<'a>(event: Event<'a>, _: &mut dyn Decoder<'a>) -> Result<Self, ValueError> {
+        match event {
+            Event::String(text) => Ok(text.into_owned()),
+            Event::Char(character) => Ok(character.to_string()),
+            other => Err(ValueError::wrong_event("a string", &other)),
         }
     }
 }
 
+impl IntoValue for DateTime {
+    const BASIC: bool = false;
+
+    fn encode(&self, encoder: &mut dyn Encoder) -> Result<(), ValueError> {
+        encoder.event(Event::DateTime(*self))
+    }
+}
+
 impl FromValue for DateTime {
-    fn from_value(value: Value) -> Result<Self, ValueError> {
-        match value {
-            Value::DateTime(value) => Ok(value),
-            other => Err(ValueError::wrong_type("a date and time", &other)),
+    fn decode<'a>(event: Event<'a>, _: &mut dyn Decoder<'a>) -> Result<Self, ValueError> {
+        match event {
+            Event::DateTime(value) => Ok(value),
+            other => Err(ValueError::wrong_event("a date and time", &other)),
         }
     }
 }
@@ -246,78 +328,75 @@ impl FromValue for DateTime {
 impl IntoValue for SystemTime {
     const BASIC: bool = false;
 
-    fn into_value(self) -> Result<Value, ValueError> {
-        let moment = time::OffsetDateTime::from(self);
-        Ok(Value::DateTime(DateTime::new(moment.date(), moment.time())))
+    fn encode(&self, encoder: &mut dyn Encoder) -> Result<(), ValueError> {
+        let moment = time::OffsetDateTime::from(*self);
+        DateTime::new(moment.date(), moment.time()).encode(encoder)
     }
 }
 
 impl FromValue for SystemTime {
-    fn from_value(value: Value) -> Result<Self, ValueError> {
-        DateTime::from_value(value).map(|moment| moment.assume_utc().into())
+    fn decode<'a>(event: Event<'a>, decoder: &mut dyn Decoder<'a>) -> Result<Self, ValueError> {
+        DateTime::decode(event, decoder).map(|moment| moment.assume_utc().into())
     }
 }
 
 impl<T: IntoValue> IntoValue for Option<T> {
     const BASIC: bool = T::BASIC;
 
-    fn into_value(self) -> Result<Value, ValueError> {
-        self.map_or(Ok(Value::Null), IntoValue::into_value)
+    fn encode(&self, encoder: &mut dyn Encoder) -> Result<(), ValueError> {
+        match self {
+            Some(value) => value.encode(encoder),
+            None => encoder.event(Event::Null),
+        }
     }
 }
 
 impl<T: FromValue> FromValue for Option<T> {
-    fn from_value(value: Value) -> Result<Self, ValueError> {
-        match value {
-            Value::Null => Ok(None),
-            other => T::from_value(other).map(Some),
+    fn decode<'a>(event: Event<'a>, decoder: &mut dyn Decoder<'a>) -> Result<Self, ValueError> {
+        match event {
+            Event::Null => Ok(None),
+            other => T::decode(other, decoder).map(Some),
         }
     }
 }
 
 /// The elements of a list; `Vec<u8>` is bytes, not a list of numbers.
 pub trait Element: Sized {
-    /// Makes the value of the whole list.
+    /// Writes the whole list.
     ///
     /// # Errors
     /// When an element does not fit.
-    fn pack(values: Vec<Self>) -> Result<Value, ValueError>
+    fn pack(values: &[Self], encoder: &mut dyn Encoder) -> Result<(), ValueError>
     where
         Self: IntoValue,
     {
-        values
-            .into_iter()
-            .map(IntoValue::into_value)
-            .collect::<Result<_, _>>()
-            .map(Value::List)
+        encode_list(Event::List, values, encoder)
     }
 
-    /// Reads a whole list.
+    /// Reads the whole list that an event begins.
     ///
     /// # Errors
-    /// When the value is no list or an element does not fit.
-    fn unpack(value: Value) -> Result<Vec<Self>, ValueError>
+    /// When no list begins or an element does not fit.
+    fn unpack<'a>(event: Event<'a>, decoder: &mut dyn Decoder<'a>) -> Result<Vec<Self>, ValueError>
     where
         Self: FromValue,
     {
-        match value {
-            Value::List(values) | Value::Set(values) => {
-                values.into_iter().map(FromValue::from_value).collect()
-            }
-            other => Err(ValueError::wrong_type("a list", &other)),
+        match event {
+            Event::List | Event::Set => decode_list(decoder),
+            other => Err(ValueError::wrong_event("a list", &other)),
         }
     }
 }
 
 impl Element for u8 {
-    fn pack(values: Vec<Self>) -> Result<Value, ValueError> {
-        Ok(Value::Bytes(values))
+    fn pack(values: &[Self], encoder: &mut dyn Encoder) -> Result<(), ValueError> {
+        encoder.event(Event::Bytes(Cow::Borrowed(values)))
     }
 
-    fn unpack(value: Value) -> Result<Vec<Self>, ValueError> {
-        match value {
-            Value::Bytes(bytes) => Ok(bytes),
-            other => Err(ValueError::wrong_type("bytes", &other)),
+    fn unpack<'a>(event: Event<'a>, _: &mut dyn Decoder<'a>) -> Result<Vec<Self>, ValueError> {
+        match event {
+            Event::Bytes(bytes) => Ok(bytes.into_owned()),
+            other => Err(ValueError::wrong_event("bytes", &other)),
         }
     }
 }
@@ -336,76 +415,102 @@ impl<T> Element for Option<T> {}
 impl<K, T> Element for BTreeMap<K, T> {}
 impl<K, T, S> Element for HashMap<K, T, S> {}
 
+impl<T: IntoValue + Element> IntoValue for [T] {
+    const BASIC: bool = T::BASIC;
+
+    fn encode(&self, encoder: &mut dyn Encoder) -> Result<(), ValueError> {
+        T::pack(self, encoder)
+    }
+}
+
 impl<T: IntoValue + Element> IntoValue for Vec<T> {
     const BASIC: bool = T::BASIC;
 
-    fn into_value(self) -> Result<Value, ValueError> {
-        T::pack(self)
+    fn encode(&self, encoder: &mut dyn Encoder) -> Result<(), ValueError> {
+        T::pack(self, encoder)
     }
 }
 
 impl<T: FromValue + Element> FromValue for Vec<T> {
-    fn from_value(value: Value) -> Result<Self, ValueError> {
-        T::unpack(value)
+    fn decode<'a>(event: Event<'a>, decoder: &mut dyn Decoder<'a>) -> Result<Self, ValueError> {
+        T::unpack(event, decoder)
     }
 }
 
-/// Converts one member and names it in the error.
-fn member<T: FromValue>(name: &str, value: Value) -> Result<T, ValueError> {
-    T::from_value(value).map_err(|source| ValueError::Member {
-        name: name.to_owned(),
-        source: Box::new(source),
-    })
+/// Writes a map, of which the members come in the order of their names: equal maps are equal on the wire.
+fn encode_map<'m, T: IntoValue + 'm>(
+    members: impl IntoIterator<Item = (&'m String, &'m T)>,
+    encoder: &mut dyn Encoder,
+) -> Result<(), ValueError> {
+    encoder.event(Event::Map)?;
+    for (name, value) in members {
+        encoder.key(name)?;
+        value.encode(encoder)?;
+    }
+    encoder.event(Event::End)
 }
 
-macro_rules! maps {
-    ($($map:ident [$($bound:tt)*] [$($extra:ident: $($extra_bound:ident)+)?]),* $(,)?) => { $(
-        impl<T: IntoValue $(, $extra)?> IntoValue for $map<String, T $(, $extra)?> {
-            const BASIC: bool = T::BASIC;
+impl<T: IntoValue> IntoValue for BTreeMap<String, T> {
+    const BASIC: bool = T::BASIC;
 
-            fn into_value(self) -> Result<Value, ValueError> {
-                let members: Result<BTreeMap<String, Value>, ValueError> =
-                    self.into_iter().map(|(name, value)| Ok((name, value.into_value()?))).collect();
-                members.map(Value::Map)
+    fn encode(&self, encoder: &mut dyn Encoder) -> Result<(), ValueError> {
+        encode_map(self, encoder)
+    }
+}
+
+impl<T: IntoValue, S> IntoValue for HashMap<String, T, S> {
+    const BASIC: bool = T::BASIC;
+
+    fn encode(&self, encoder: &mut dyn Encoder) -> Result<(), ValueError> {
+        let mut members: Vec<_> = self.iter().collect();
+        members.sort_unstable_by_key(|(name, _)| *name);
+        encode_map(members, encoder)
+    }
+}
+
+/// Reads a map. The last of two equal names wins, as in Python, and of the members that do not fit the first by name is told.
+fn decode_map<'a, T: FromValue, M: Default>(
+    event: &Event<'a>,
+    decoder: &mut dyn Decoder<'a>,
+    insert: impl Fn(&mut M, String, T),
+) -> Result<M, ValueError> {
+    if *event != Event::Map {
+        return Err(ValueError::wrong_event("a map", event));
+    }
+    let mut members = M::default();
+    let mut wrong = BTreeMap::new();
+    while let Some(name) = decoder.key()? {
+        let event = decoder.event()?;
+        let name = name.into_owned();
+        match whole(event, decoder) {
+            Ok(value) => {
+                wrong.remove(&name);
+                insert(&mut members, name, value);
+            }
+            Err(error) => {
+                wrong.insert(name, Box::new(error));
             }
         }
-
-        impl<T: FromValue $(, $extra: $($extra_bound +)+)?> FromValue for $map<String, T $(, $extra)?>
-        where
-            String: $($bound)*,
-        {
-            fn from_value(value: Value) -> Result<Self, ValueError> {
-                match value {
-                    Value::Map(members) => members
-                        .into_iter()
-                        .map(|(name, value)| member(&name, value).map(|value| (name, value)))
-                        .collect(),
-                    other => Err(ValueError::wrong_type("a map", &other)),
-                }
-            }
-        }
-    )* };
+    }
+    match wrong.pop_first() {
+        None => Ok(members),
+        Some((name, source)) => Err(ValueError::Member { name, source }),
+    }
 }
 
-maps! {
-    BTreeMap [Ord] [],
-    HashMap [Eq + Hash] [S: BuildHasher Default],
+impl<T: FromValue> FromValue for BTreeMap<String, T> {
+    fn decode<'a>(event: Event<'a>, decoder: &mut dyn Decoder<'a>) -> Result<Self, ValueError> {
+        decode_map(&event, decoder, |members: &mut Self, name, value| {
+            members.insert(name, value);
+        })
+    }
 }
 
-/// Takes one member out of a structure; a missing one is `Null`, so that an `Option` member may be left out.
-///
-/// For the derive of `Structure`.
-///
-/// # Errors
-/// When the member is missing or does not fit.
-#[doc(hidden)]
-pub fn take_member<T: FromValue>(
-    members: &mut BTreeMap<String, Value>,
-    name: &'static str,
-) -> Result<T, ValueError> {
-    match members.remove(name) {
-        Some(value) => member(name, value),
-        None => T::from_value(Value::Null).map_err(|_| ValueError::Missing { name }),
+impl<T: FromValue, S: BuildHasher + Default> FromValue for HashMap<String, T, S> {
+    fn decode<'a>(event: Event<'a>, decoder: &mut dyn Decoder<'a>) -> Result<Self, ValueError> {
+        decode_map(&event, decoder, |members: &mut Self, name, value| {
+            members.insert(name, value);
+        })
     }
 }
 

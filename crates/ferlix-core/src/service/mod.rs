@@ -2,11 +2,14 @@
 //!
 //! A service interface is a trait whose `dyn` type implements [`Service`]; the attribute macros `#[service]` (local)
 //! and `#[remote_service]` write that implementation. A remote one can be served, through a [`Dispatch`] made from the
-//! object, and called, through a view on a [`Caller`]. While it is called, [`CallContext`] says by whom and until when.
+//! object, and called, through a view on a [`Caller`]. Both are handed Rust types as [events](crate::property::Event), so that
+//! arguments and results go straight onto a wire and come straight off it. While a service is called, [`CallContext`] says by
+//! whom and until when.
 //!
 //! Deliberately absent: how a call travels. A distribution provider has a `Caller` of its own and hands what it
 //! receives to a `Dispatch`.
 
+mod call;
 mod context;
 mod error;
 mod health;
@@ -14,13 +17,14 @@ mod interface;
 
 use std::sync::Arc;
 
+pub use call::{Argument, Replied, Reply};
 pub use context::{CallContext, Identity, Proof, TraceContext};
 pub use error::{CallError, RemoteError};
 pub use futures_util::future::BoxFuture;
 pub use health::{Health, HealthStatus, HealthSubscription};
 pub use interface::{Interface, Method};
 
-use crate::property::Value;
+use crate::property::{Decoder, Encoder, Value, ValueDecoder, ValueEncoder, ValueError};
 
 /// A service interface: implemented for `dyn Trait` by `#[service]` and `#[remote_service]`, or by hand.
 ///
@@ -77,24 +81,72 @@ pub trait Dispatch: Send + Sync {
 
     /// Calls a method by its name on the wire.
     ///
+    /// The arguments are read here and now, as the elements of a list that was begun; some may be left. The method runs when
+    /// the future is polled, not before: what stands behind the arguments may still turn out to be wrong. Its result is
+    /// written into `reply` as one value; what is in there when the call fails means nothing.
+    ///
     /// # Errors
     /// [`CallError::UnknownMethod`] when the interface has no such method, [`CallError::InvalidArguments`] when number or types
-    /// of the arguments do not fit, else what the method itself returned, as [`CallError::Fault`].
-    fn dispatch(
+    /// of the arguments do not fit, [`CallError::Value`] when the result cannot be written, else what the method itself
+    /// returned, as [`CallError::Fault`].
+    fn dispatch<'a>(
         &self,
         method: &str,
+        arguments: &mut dyn Decoder<'_>,
+        reply: &'a mut (dyn Encoder + Send),
+    ) -> BoxFuture<'a, Result<(), CallError>>;
+
+    /// The same for who knows no Rust types.
+    ///
+    /// # Errors
+    /// Those of [`dispatch`](Self::dispatch).
+    fn dispatch_values<'a>(
+        &'a self,
+        method: &'a str,
         arguments: Vec<Value>,
-    ) -> BoxFuture<'static, Result<Value, CallError>>;
+    ) -> BoxFuture<'a, Result<Value, CallError>> {
+        Box::pin(async move {
+            let mut result = ValueEncoder::new();
+            let mut arguments = ValueDecoder::list(arguments);
+            self.dispatch(method, &mut arguments, &mut result).await?;
+            result
+                .finish()
+                .map_err(|source| wrong_value(method, "result", source))
+        })
+    }
 }
 
 /// One object in another process: what a distribution provider makes when it imports an endpoint.
 pub trait Caller: Send + Sync {
-    /// Calls a method by its name on the wire. The provider sets the deadline; dropping the future gives the call up.
-    fn call(
-        &self,
-        method: &str,
+    /// Calls a method by its name on the wire; the result goes into `reply`, and a method without one may leave it empty. The
+    /// provider sets the deadline; dropping the future gives the call up.
+    fn call<'a>(
+        &'a self,
+        method: &'a str,
+        arguments: &'a [Argument<'a>],
+        reply: Reply<'a>,
+    ) -> BoxFuture<'a, Result<(), CallError>>;
+
+    /// The same for who knows no Rust types.
+    ///
+    /// # Errors
+    /// Those of [`call`](Self::call).
+    fn call_values<'a>(
+        &'a self,
+        method: &'a str,
         arguments: Vec<Value>,
-    ) -> BoxFuture<'static, Result<Value, CallError>>;
+    ) -> BoxFuture<'a, Result<Value, CallError>> {
+        Box::pin(async move {
+            let arguments: Vec<_> = arguments
+                .iter()
+                .map(|value| Argument::new("", value))
+                .collect();
+            let mut replied = Replied::new();
+            self.call(method, &arguments, Reply::new(&mut replied))
+                .await?;
+            replied.result(method)
+        })
+    }
 
     /// Asks whether the peer would answer a call, without calling the service: how a failing peer is found to be well again.
     /// A caller that cannot ask says yes: the next call will tell.
@@ -105,5 +157,14 @@ pub trait Caller: Send + Sync {
     /// The health of the peer, where somebody keeps it: the Remote Service Admin does for all that it imports.
     fn health(&self) -> Option<&Arc<Health>> {
         None
+    }
+}
+
+/// An argument or the result of a method that cannot be converted.
+pub(crate) fn wrong_value(method: &str, what: &str, source: ValueError) -> CallError {
+    CallError::Value {
+        method: method.to_owned(),
+        what: what.to_owned(),
+        source,
     }
 }

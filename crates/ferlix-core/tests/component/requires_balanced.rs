@@ -11,7 +11,7 @@ use ferlix_core::component::{
 use ferlix_core::component::{Component, ComponentError, Fields};
 use ferlix_core::property::{Properties, Value};
 use ferlix_core::registry::ServiceRegistration;
-use ferlix_core::service::{BoxFuture, CallError, Caller, Health, Service};
+use ferlix_core::service::{Argument, BoxFuture, CallError, Caller, Health, Reply, Service};
 use ferlix_core::{bundle, component, remote_service, service, service_impl};
 use tokio::time::{Instant, sleep};
 
@@ -152,14 +152,22 @@ async fn answer(name: &'static str, mood: Mood) -> Result<Value, CallError> {
 }
 
 impl Caller for Peer {
-    fn call(&self, _: &str, _: Vec<Value>) -> BoxFuture<'static, Result<Value, CallError>> {
+    fn call<'a>(
+        &'a self,
+        _: &'a str,
+        _: &'a [Argument<'a>],
+        mut reply: Reply<'a>,
+    ) -> BoxFuture<'a, Result<(), CallError>> {
         self.calls.fetch_add(1, Ordering::SeqCst);
         let (name, mood, health) = (
             self.name,
             *self.mood.lock().unwrap(),
             Arc::clone(&self.health),
         );
-        Box::pin(async move { health.watch(answer(name, mood)).await })
+        Box::pin(async move {
+            reply.value(health.watch(answer(name, mood)).await?);
+            Ok(())
+        })
     }
 
     fn health(&self) -> Option<&Arc<Health>> {

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ferlix_core::component::ComponentState;
-use ferlix_core::property::{Properties, Value};
-use ferlix_core::service::{CallError, Caller, Health};
+use ferlix_core::property::Properties;
+use ferlix_core::service::{Argument, CallError, Caller, Health, Reply};
 use ferlix_discovery_etcd::{Draft, read, settings};
 use ferlix_etcd::embedded::EmbeddedEtcd;
 use ferlix_remote::provider::EndpointEventKind;
@@ -142,7 +142,12 @@ async fn a_lost_lease_brings_fresh_stamps_and_no_event() {
 struct Proxy(Arc<Health>);
 
 impl Caller for Proxy {
-    fn call(&self, _: &str, _: Vec<Value>) -> BoxFuture<'static, Result<Value, CallError>> {
+    fn call<'a>(
+        &'a self,
+        _: &'a str,
+        _: &'a [Argument<'a>],
+        _: Reply<'a>,
+    ) -> BoxFuture<'a, Result<(), CallError>> {
         let health = Arc::clone(&self.0);
         Box::pin(async move {
             let refused = CallError::Unreachable {
@@ -185,7 +190,7 @@ async fn what_is_held_goes_when_calls_to_it_fail() {
     importer
         .wait_for(|importer| importer.status().held == 2)
         .await;
-    proxies[0].call("any", Vec::new()).await.unwrap_err();
+    proxies[0].call_values("any", Vec::new()).await.unwrap_err();
     let event = importer.event().await;
     assert_eq!(
         (event.kind, event.endpoint.id()),

@@ -23,13 +23,14 @@ pub(super) fn expand(core: &TokenStream, interface: &Ident, methods: &[Method]) 
                 <dyn #interface as #core::service::Service>::interface()
             }
 
-            fn dispatch(
+            fn dispatch<'a>(
                 &self,
                 method: &str,
-                arguments: ::std::vec::Vec<#core::property::Value>,
+                arguments: &mut dyn #core::property::Decoder<'_>,
+                reply: &'a mut (dyn #core::property::Encoder + ::core::marker::Send),
             ) -> #core::__private::BoxFuture<
-                'static,
-                ::core::result::Result<#core::property::Value, #core::service::CallError>,
+                'a,
+                ::core::result::Result<(), #core::service::CallError>,
             > {
                 match method {
                     #(#arms)*
@@ -42,7 +43,7 @@ pub(super) fn expand(core: &TokenStream, interface: &Ident, methods: &[Method]) 
     }
 }
 
-/// One method: values into arguments, the call, the result into a value.
+/// One method: events into arguments, the call, the result into events.
 fn arm(core: &TokenStream, interface: &Ident, method: &Method, span: Span) -> TokenStream {
     let Method {
         cfgs,
@@ -55,42 +56,50 @@ fn arm(core: &TokenStream, interface: &Ident, method: &Method, span: Span) -> To
         ..
     } = method;
     let names = method.names();
-    let variable = |index: usize| Ident::new(&format!("argument_{index}"), span);
+    let variables: Vec<_> = (0..parameters.len())
+        .map(|index| Ident::new(&format!("argument_{index}"), span))
+        .collect();
     let given = Ident::new("given", span);
-    let reads = parameters.iter().enumerate().map(|(index, parameter)| {
-        let (variable, owned) = (variable(index), parameter.owned());
+    let reads = parameters.iter().map(|parameter| {
+        let owned = parameter.owned();
         let take = quote_spanned!(span_of(&parameter.ty)=> #given.take::<#owned>());
-        quote_spanned!(span=> let #variable = #take?;)
+        quote_spanned!(span=> #take?)
     });
     let passed = parameters
         .iter()
-        .enumerate()
-        .map(|(index, Parameter { borrowed, .. })| {
+        .zip(&variables)
+        .map(|(Parameter { borrowed, .. }, variable)| {
             let reference = borrowed.then(|| quote!(&));
-            let variable = variable(index);
             quote!(#reference #variable)
         });
+    let call =
+        quote_spanned!(span=> <dyn #interface as #interface>::#ident(&*service #(, #passed)*));
+    let returned = if *finish {
+        quote_spanned! {span=>
+            #core::__private::finish(#wire, ::std::boxed::Box::pin(async move { #call.await }))
+        }
+    } else {
+        call
+    };
     let reply_span = span_of(error);
     let located = support::located(core, reply_span);
     let reply = quote_spanned!(reply_span=> #located::__private::reply::<#result, #error>);
-    let work = quote_spanned! {span=>
-        ::std::boxed::Box::pin(async move {
-            #[allow(unused_mut)]
-            let mut #given = #core::__private::Received::new(#wire, #names, arguments)?;
-            #(#reads)*
-            #reply(#wire, <dyn #interface as #interface>::#ident(&*service #(, #passed)*).await)
-        })
-    };
-    let work = if *finish {
-        quote_spanned!(span=> #core::__private::finish(#wire, #work))
-    } else {
-        work
-    };
     quote_spanned! {span=>
         #(#cfgs)*
         #wire => {
-            let service = ::std::sync::Arc::clone(&self.0);
-            #work
+            let received = #core::__private::Received::read(#wire, #names, arguments, |#given| {
+                ::core::result::Result::Ok((#(#reads,)*))
+            });
+            match received {
+                ::core::result::Result::Ok((#(#variables,)*)) => {
+                    let service = ::std::sync::Arc::clone(&self.0);
+                    ::std::boxed::Box::pin(async move {
+                        let returned = #returned.await;
+                        #reply(#wire, returned, reply)
+                    })
+                }
+                ::core::result::Result::Err(error) => #core::__private::failed(error),
+            }
         }
     }
 }

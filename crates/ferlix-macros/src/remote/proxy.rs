@@ -24,7 +24,7 @@ pub(super) fn expand(core: &TokenStream, interface: &Ident, methods: &[Method]) 
     }
 }
 
-/// One method: arguments into values, the call, the value into the result.
+/// One method: arguments as they lie, the call, its reply read as the result.
 fn call(core: &TokenStream, method: &Method) -> TokenStream {
     let Method {
         cfgs,
@@ -38,23 +38,22 @@ fn call(core: &TokenStream, method: &Method) -> TokenStream {
     let arguments = method.parameters.iter().map(|parameter| {
         let (name, ident, ty) = (parameter.name(), &parameter.ident, &parameter.ty);
         let span = span_of(ty);
-        if parameter.borrowed {
-            quote_spanned!(span=> .with(#name, <#ty as ::std::borrow::ToOwned>::to_owned(#ident)))
-        } else {
-            quote_spanned!(span=> .with::<#ty>(#name, #ident))
-        }
+        let reference = parameter.borrowed.then(|| quote!(&));
+        quote_spanned!(span=> #core::__private::argument::<#reference #ty>(#name, &#ident))
     });
     let span = span_of(result);
     let located = support::located(core, span);
-    let returned = quote_spanned!(span=> #located::__private::returned::<#result, #error>);
+    let returns = quote_spanned!(span=> #located::__private::returns::<#result, #error>);
+    // A parameter may have any name: none of these is it.
+    let body = quote_spanned! {Span::mixed_site()=>
+        let mut returns = #returns();
+        let arguments = [#(#arguments),*];
+        let reply = #core::service::Reply::new(&mut returns.0);
+        let called = #this.0.call(#wire, &arguments, reply).await;
+        #core::__private::returned(#wire, called, returns)
+    };
     quote! {
         #(#cfgs)*
-        #signature {
-            let answer = #core::__private::call(
-                &*#this.0,
-                #core::__private::Arguments::new(#wire) #(#arguments)*,
-            );
-            #returned(#wire, answer.await)
-        }
+        #signature { #body }
     }
 }

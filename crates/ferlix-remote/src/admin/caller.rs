@@ -7,8 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
-use ferlix_core::property::Value;
-use ferlix_core::service::{CallError, Caller, Health};
+use ferlix_core::service::{Argument, CallError, Caller, Health, Reply};
 use futures_util::future::{BoxFuture, FutureExt, ready};
 use tokio::runtime::Handle;
 use tokio::time::{sleep, timeout};
@@ -119,24 +118,23 @@ async fn probe(proxy: Weak<ProxyCaller>) {
 }
 
 impl Caller for ProxyCaller {
-    fn call(
-        &self,
-        method: &str,
-        arguments: Vec<Value>,
-    ) -> BoxFuture<'static, Result<Value, CallError>> {
+    fn call<'a>(
+        &'a self,
+        method: &'a str,
+        arguments: &'a [Argument<'a>],
+        mut reply: Reply<'a>,
+    ) -> BoxFuture<'a, Result<(), CallError>> {
         if self.is_gone() {
             let error = CallError::Gone {
                 service: self.service.clone(),
             };
             return ready(Err(error)).boxed();
         }
-        let call = self.caller().call(method, arguments);
-        let Some(this) = self.this.upgrade() else {
-            return call;
-        };
+        let caller = self.caller();
         async move {
-            let answer = this.health.watch(call).await;
-            this.look_after(answer.is_ok());
+            let call = caller.call(method, arguments, reply.again());
+            let answer = self.health.watch(call).await;
+            self.look_after(answer.is_ok());
             answer
         }
         .boxed()

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use ferlix_core::framework::{BundleContext, Framework};
 use ferlix_core::property::{Properties, Value};
 use ferlix_core::registry::ServiceRegistration;
-use ferlix_core::service::{CallError, Caller, Dispatch};
+use ferlix_core::service::{Argument, CallError, Caller, Dispatch, Reply};
 use ferlix_core::{remote_service, service, service_impl};
 use ferlix_remote::admin::{
     RemoteServiceAdmin, RemoteServiceAdminEvent, RemoteServiceAdminListener,
@@ -367,20 +367,25 @@ struct Client {
 }
 
 impl Caller for Client {
-    fn call(
-        &self,
-        method: &str,
-        arguments: Vec<Value>,
-    ) -> BoxFuture<'static, Result<Value, CallError>> {
+    fn call<'a>(
+        &'a self,
+        method: &'a str,
+        arguments: &'a [Argument<'a>],
+        mut reply: Reply<'a>,
+    ) -> BoxFuture<'a, Result<(), CallError>> {
         let served = self.network.served.lock().unwrap().get(&self.key).cloned();
-        let method = method.to_owned();
         let network = self.network.clone();
         Box::pin(async move {
             network.check()?;
             for dispatch in served.unwrap_or_default() {
-                match dispatch.dispatch(&method, arguments.clone()).await {
+                let values = arguments.iter().map(|argument| argument.to_value(method));
+                let values = values.collect::<Result<_, _>>()?;
+                match dispatch.dispatch_values(method, values).await {
                     Err(CallError::UnknownMethod { .. }) => {}
-                    answer => return answer,
+                    answer => {
+                        reply.value(answer?);
+                        return Ok(());
+                    }
                 }
             }
             Err(CallError::Unreachable {

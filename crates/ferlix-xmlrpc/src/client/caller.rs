@@ -11,8 +11,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use ferlix_core::property::Value;
-use ferlix_core::service::{CallContext, CallError, Caller};
+use ferlix_core::service::{Argument, CallContext, CallError, Caller, Reply};
 use futures_util::future::BoxFuture;
 use http::header::{
     ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, LOCATION, USER_AGENT,
@@ -20,6 +19,7 @@ use http::header::{
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::body::{Body as _, Incoming};
+use tokio::runtime::Handle;
 use tokio::task::{JoinError, JoinHandle};
 use tokio::time::{sleep, timeout};
 use tracing::Instrument as _;
@@ -27,7 +27,7 @@ use tracing::field::Empty;
 
 use super::credentials::Authorization;
 use super::transport::Transport;
-use crate::codec::{self, Response as Answer};
+use crate::codec::{self, CodecError, Writer};
 use crate::error::Error;
 use crate::provider::{Encoding, Packed, TRACE_PARENT, TRACE_STATE, unpack};
 use crate::statistics::{Counters, Direction, Outcome, Running};
@@ -121,29 +121,28 @@ impl fmt::Debug for XmlRpcCaller {
 }
 
 impl Caller for XmlRpcCaller {
-    fn call(
-        &self,
-        method: &str,
-        arguments: Vec<Value>,
-    ) -> BoxFuture<'static, Result<Value, CallError>> {
-        let remote = Arc::clone(&self.remote);
-        let method = method.to_owned();
-        // That of the call which the service is answering that makes this one.
-        let context = CallContext::current();
-        let call = {
-            let remote = Arc::clone(&remote);
-            async move { remote.call(&method, &arguments, context.as_ref()).await }
-        };
-        remote.on_a_runtime(call)
+    fn call<'a>(
+        &'a self,
+        method: &'a str,
+        arguments: &'a [Argument<'a>],
+        reply: Reply<'a>,
+    ) -> BoxFuture<'a, Result<(), CallError>> {
+        Box::pin(self.remote.call(method, arguments, reply))
     }
 
     fn probe(&self) -> BoxFuture<'static, Result<(), CallError>> {
         let remote = Arc::clone(&self.remote);
-        let probe = {
-            let remote = Arc::clone(&remote);
-            async move { remote.probe().await }
-        };
-        remote.on_a_runtime(probe)
+        match self.remote.transport.elsewhere() {
+            None => Box::pin(async move { remote.probe().await }),
+            Some(runtime) => {
+                let runtime = runtime.clone();
+                Box::pin(async move {
+                    let probed = Arc::clone(&remote);
+                    let work = async move { probed.probe().await };
+                    remote.elsewhere(&runtime, work).await?
+                })
+            }
+        }
     }
 }
 
@@ -165,34 +164,29 @@ impl<T> Drop for AbortOnDrop<T> {
 }
 
 impl Remote {
-    /// Lets work be done where it is polled, or, when that is on no runtime, on the transport's.
-    fn on_a_runtime<T: Send + 'static>(
+    /// Lets work be done on the transport's runtime, for a thread that is on none.
+    async fn elsewhere<T: Send + 'static>(
         &self,
-        work: impl Future<Output = Result<T, CallError>> + Send + 'static,
-    ) -> BoxFuture<'static, Result<T, CallError>> {
-        let Some(runtime) = self.transport.elsewhere() else {
-            return Box::pin(work);
-        };
-        let (runtime, peer) = (runtime.clone(), self.peer.clone());
-        Box::pin(async move {
-            let task = AbortOnDrop(runtime.spawn(work));
-            task.await.unwrap_or_else(|error| {
-                // The runtime ended, and the call with it.
-                let source = Box::new(error);
-                Err(CallError::Lost { peer, source })
-            })
+        runtime: &Handle,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T, CallError> {
+        // When the runtime ends, the call does with it.
+        let task = AbortOnDrop(runtime.spawn(work));
+        task.await.map_err(|error| CallError::Lost {
+            peer: self.peer.clone(),
+            source: Box::new(error),
         })
     }
 
     /// Makes a call that is counted and has a span.
     async fn call(
-        &self,
+        self: &Arc<Self>,
         method: &str,
-        arguments: &[Value],
-        context: Option<&CallContext>,
-    ) -> Result<Value, CallError> {
+        arguments: &[Argument<'_>],
+        mut reply: Reply<'_>,
+    ) -> Result<(), CallError> {
         // It is counted as cancelled when this future is dropped.
-        let mut running = self.counters(method).begin(Instant::now());
+        let running = self.counters(method).begin(Instant::now());
         let span = tracing::debug_span!(
             "remote_call",
             service = self.service,
@@ -200,14 +194,62 @@ impl Remote {
             peer = self.peer,
             outcome = Empty,
         );
-        let result = self
-            .try_call(method, arguments, context, &mut running)
-            .instrument(span.clone())
-            .await;
-        let outcome = result.as_ref().map_or_else(Outcome::from, |_| Outcome::Ok);
+        // That of the call which the service is answering that makes this one.
+        let context = CallContext::current();
+        let document = self.document(method, arguments);
+        let (mut running, answer) = match self.transport.elsewhere() {
+            None => {
+                let asked = self.ask(document, context, running);
+                asked.instrument(span.clone()).await
+            }
+            Some(runtime) => {
+                let remote = Arc::clone(self);
+                let asked = async move { remote.ask(document, context, running).await };
+                let asked = asked.instrument(span.clone());
+                self.elsewhere(runtime, asked).await?
+            }
+        };
+        let result = answer.and_then(|answer| self.read(&answer, &mut reply));
+        let outcome = result.as_ref().map_or_else(Outcome::from, |()| Outcome::Ok);
         span.record("outcome", outcome.as_str());
         running.end(outcome);
         result
+    }
+
+    /// The document of a call.
+    fn document(&self, method: &str, arguments: &[Argument<'_>]) -> Result<Bytes, CallError> {
+        if self.closed.load(Ordering::Acquire) {
+            return Err(CallError::Gone {
+                service: self.service.clone(),
+            });
+        }
+        let unwritable = |error: CodecError| CallError::InvalidArguments {
+            method: method.to_owned(),
+            reason: error.to_string(),
+        };
+        let name = format!("{}.{method}", self.service_id);
+        let mut writer = Writer::call(&name).map_err(unwritable)?;
+        for argument in arguments {
+            if let Err(source) = argument.encode(&mut writer) {
+                return Err(match writer.into_error() {
+                    Some(error) => unwritable(error),
+                    None => argument.refused(method, source),
+                });
+            }
+        }
+        writer.finish().map(Bytes::from).map_err(unwritable)
+    }
+
+    /// Reads an answer as what the caller wants.
+    fn read(&self, answer: &[u8], reply: &mut Reply<'_>) -> Result<(), CallError> {
+        let read = codec::decode_response(answer, self.transport.limits(), |event, decoder| {
+            reply.decode(event, decoder);
+        });
+        match read {
+            Ok(None) => Ok(()),
+            Ok(Some(fault)) => Err(fault.into()),
+            Err(error) => Err(self.protocol(error.to_string(), Some(error.into()))),
+        }
     }
 
     fn counters(&self, method: &str) -> Counters {
@@ -229,40 +271,34 @@ impl Remote {
         counters
     }
 
-    async fn try_call(
+    /// Sends a document and waits for that of the answer.
+    async fn ask(
         &self,
-        method: &str,
-        arguments: &[Value],
-        context: Option<&CallContext>,
-        running: &mut Running,
-    ) -> Result<Value, CallError> {
-        if self.closed.load(Ordering::Acquire) {
-            return Err(CallError::Gone {
-                service: self.service.clone(),
-            });
-        }
-        let name = format!("{}.{method}", self.service_id);
-        let document =
-            codec::write_call(&name, arguments).map_err(|error| CallError::InvalidArguments {
-                method: method.to_owned(),
-                reason: error.to_string(),
-            })?;
+        document: Result<Bytes, CallError>,
+        context: Option<CallContext>,
+        mut running: Running,
+    ) -> (Running, Result<Bytes, CallError>) {
+        let document = match document {
+            Ok(document) => document,
+            Err(error) => return (running, Err(error)),
+        };
         let own = Duration::from_millis(self.timeout.load(Ordering::Relaxed));
         // A call that is made to answer another one has no more time than that.
-        let left = context.and_then(CallContext::remaining);
+        let left = context.as_ref().and_then(CallContext::remaining);
         let limit = left.map_or(own, |left| left.min(own));
         let overdue = || CallError::Timeout {
             peer: self.peer.clone(),
             after: limit,
         };
         if limit.is_zero() {
-            return Err(overdue());
+            return (running, Err(overdue()));
         }
-        let exchange = self.exchange(document.into(), limit, context, running);
-        match timeout(limit, exchange).await {
+        let exchange = self.exchange(document, limit, context.as_ref(), &mut running);
+        let answer = match timeout(limit, exchange).await {
             Ok(answer) => answer,
             Err(_) => Err(overdue()),
-        }
+        };
+        (running, answer)
     }
 
     async fn exchange(
@@ -271,7 +307,7 @@ impl Remote {
         limit: Duration,
         context: Option<&CallContext>,
         running: &mut Running,
-    ) -> Result<Value, CallError> {
+    ) -> Result<Bytes, CallError> {
         let mut attempt = 1;
         let response = loop {
             let request = self.request(&document, limit, context);
@@ -318,12 +354,7 @@ impl Remote {
                 }
             };
         }
-        let answer = codec::read_response(&body, limits)
-            .map_err(|error| self.protocol(error.to_string(), Some(error.into())))?;
-        match answer {
-            Answer::Value(value) => Ok(value),
-            Answer::Fault(fault) => Err(fault.into()),
-        }
+        Ok(body)
     }
 
     /// Asks the server anything at all: no service is called. A GET is none of XML-RPC, so its answer is mostly an error of HTTP,

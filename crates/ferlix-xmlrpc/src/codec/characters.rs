@@ -109,6 +109,14 @@ pub(super) fn escape(text: &str, out: &mut String) -> Result<(), (usize, char)> 
     Ok(())
 }
 
+/// What [`escape`] made of a text, undone.
+pub(super) fn unescape(text: &str) -> String {
+    text.replace("&lt;", "<")
+        .replace("&gt;", ">")
+        .replace("&#13;", "\r")
+        .replace("&amp;", "&")
+}
+
 fn first_character(text: &str, index: usize) -> char {
     text[index..]
         .chars()
@@ -149,5 +157,10 @@ mod tests {
         let mut out = String::new();
         assert_eq!(escape("a<&>\r\n\"é", &mut out), Ok(()));
         assert_eq!(out, "a&lt;&amp;&gt;&#13;\n\"é");
+        for text in ["a<&>\r\n\"é", "&lt;", "&amp;gt;"] {
+            let mut out = String::new();
+            escape(text, &mut out).unwrap();
+            assert_eq!(unescape(&out), text);
+        }
     }
 }

@@ -1,7 +1,8 @@
-//! The XML-RPC codec: bytes to [`Value`]s and back, in one pass, without a tree in between.
+//! The XML-RPC codec: bytes to Rust types or [`Value`]s and back, in one pass, without a tree in between.
 //!
-//! In flows a whole document (the HTTP side has bounded it already) and out comes a [`MethodCall`] or a [`Response`];
-//! the other way a method and its arguments, a result or a [`Fault`] become bytes. What is written is what both iPOPO
+//! In flows a whole document (the HTTP side has bounded it already), and a type reads itself from it as it passes
+//! ([`decode_call`], [`decode_response`]), or out comes a [`MethodCall`] or a [`Response`] of values; the other way arguments and
+//! a result write themselves ([`Writer`]), and a [`Fault`] becomes bytes. What is written is what both iPOPO
 //! (Python's `xmlrpc.client`) and Eclipse ECF (Apache XML-RPC) read; what is read is every form that either writes:
 //!
 //! | [`Value`] | written as | also read |
@@ -17,7 +18,7 @@
 //! | `List`, `Set` | `array` | |
 //! | `Map` | `struct` | |
 //!
-//! The Rust type decides: a `Long` that would fit 32 bits is an `ex:i8` all the same, and an integer that does not fit
+//! A Rust type stands for the value that [`IntoValue`](ferlix_core::property::IntoValue) makes of it. The Rust type decides: a `Long` that would fit 32 bits is an `ex:i8` all the same, and an integer that does not fit
 //! the type it is declared as is refused. `xmlns:ex` is declared on the root, when an `ex:` type is used and only then.
 //!
 //! Reading is strict about XML, with a scanner of its own: no DOCTYPE, no processing instruction, only the five
@@ -53,8 +54,8 @@ use ferlix_core::property::Value;
 
 pub use error::{CodecError, Limit};
 pub use fault::Fault;
-pub use reader::{read_call, read_response};
-pub use writer::{write_call, write_fault, write_response};
+pub use reader::{decode_call, decode_response, read_call, read_response};
+pub use writer::{Writer, write_call, write_fault, write_response};
 
 /// How much a document may hold. What is beyond is refused with [`CodecError::Limit`], which names the limit.
 #[derive(Clone, Debug, PartialEq, Eq)]

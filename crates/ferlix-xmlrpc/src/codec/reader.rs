@@ -1,9 +1,11 @@
-//! The grammar of XML-RPC: from tokens straight into values.
+//! The grammar of XML-RPC: from tokens straight into events.
+//!
+//! A type reads itself out of the events as they come; a document that is read as [`Value`] is read the same way. What is wrong
+//! with the document is kept here, and told in place of what was made of it.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
-use ferlix_core::property::Value;
+use ferlix_core::property::{Decoder, Event, FromValue as _, Value, ValueDecoder, ValueError};
 
 use super::characters::{is_blank, trim};
 use super::error::shortened;
@@ -17,30 +19,53 @@ use super::{CodecError, Fault, Limit, Limits, MethodCall, Response};
 /// # Errors
 /// What is wrong with the document and where; the limit it exceeds.
 pub fn read_call(document: &[u8], limits: &Limits) -> Result<MethodCall, CodecError> {
+    decode_call(document, limits, |method, arguments| MethodCall {
+        method: method.to_owned(),
+        // It fails only when the document is wrong, which is told then.
+        arguments: Vec::decode(Event::List, arguments).unwrap_or_default(),
+    })
+}
+
+/// Reads a method call whose arguments are taken one by one: `read` is given the method, and its arguments as the elements of
+/// a list that was begun. Those that it leaves are passed over, so that the document is checked to its end.
+///
+/// # Errors
+/// What is wrong with the document and where; the limit it exceeds. What was read is lost then.
+pub fn decode_call<T>(
+    document: &[u8],
+    limits: &Limits,
+    read: impl FnOnce(&str, &mut dyn Decoder<'_>) -> T,
+) -> Result<T, CodecError> {
+    const EXPECTED: &str = "methodName, then params";
     let mut reader = Reader::new(document, limits)?;
     reader.root(Tag::MethodCall, "methodCall")?;
-    let mut method = None;
-    let mut arguments = None;
-    while let Some(tag) = reader.tokens.child("methodName or params")? {
-        match tag {
-            Tag::MethodName if method.is_none() => {
-                let text = reader.tokens.content("the name of a method")?;
-                method = Some(trim(&text).to_owned());
-            }
-            Tag::Params if method.is_some() && arguments.is_none() => {
-                arguments = Some(reader.params()?);
-            }
-            other => return Err(reader.unexpected(other, "methodName, then params")),
+    let method = match reader.tokens.child("methodName or params")? {
+        Some(Tag::MethodName) => reader.tokens.content("the name of a method")?,
+        Some(other) => return Err(reader.unexpected(other, EXPECTED)),
+        None => return Err(reader.missing("the name of a method")),
+    };
+    let method = trim(&method);
+    match reader.tokens.child("methodName or params")? {
+        Some(Tag::Params) => reader.has_more = true,
+        Some(other) => return Err(reader.unexpected(other, EXPECTED)),
+        None if method.is_empty() => return Err(reader.missing("the name of a method")),
+        None => {
+            let made = read(method, &mut reader);
+            reader.check()?;
+            reader.end()?;
+            return Ok(made);
         }
     }
-    let method = method
-        .filter(|name| !name.is_empty())
-        .ok_or_else(|| reader.missing("the name of a method"))?;
+    let made = read(method, &mut reader);
+    reader.rest()?;
+    if let Some(other) = reader.tokens.child("methodName or params")? {
+        return Err(reader.unexpected(other, EXPECTED));
+    }
+    if method.is_empty() {
+        return Err(reader.missing("the name of a method"));
+    }
     reader.end()?;
-    Ok(MethodCall {
-        method,
-        arguments: arguments.unwrap_or_default(),
-    })
+    Ok(made)
 }
 
 /// Reads a response: a result or a fault. One without any value reads as `Null`.
@@ -48,37 +73,94 @@ pub fn read_call(document: &[u8], limits: &Limits) -> Result<MethodCall, CodecEr
 /// # Errors
 /// What is wrong with the document and where; the limit it exceeds.
 pub fn read_response(document: &[u8], limits: &Limits) -> Result<Response, CodecError> {
+    let mut result = Value::Null;
+    let fault = decode_response(document, limits, |event, decoder| {
+        // It fails only when the document is wrong, which is told then.
+        result = Value::decode(event, decoder).unwrap_or_default();
+    })?;
+    Ok(fault.map_or_else(|| Response::Value(result), Response::Fault))
+}
+
+/// Reads a response whose result is taken over by `read`, which is given what it begins with. What it leaves is passed over.
+/// When the response is a fault, that is returned and `read` is not called.
+///
+/// # Errors
+/// What is wrong with the document and where; the limit it exceeds. What was read means nothing then.
+pub fn decode_response<'a>(
+    document: &'a [u8],
+    limits: &'a Limits,
+    read: impl FnOnce(Event<'a>, &mut dyn Decoder<'a>),
+) -> Result<Option<Fault>, CodecError> {
+    const EXPECTED: &str = "params or fault, one of them";
     let mut reader = Reader::new(document, limits)?;
     reader.root(Tag::MethodResponse, "methodResponse")?;
-    let mut response = None;
-    while let Some(tag) = reader.tokens.child("params or fault")? {
-        response = Some(match tag {
-            Tag::Params if response.is_none() => {
-                let mut values = reader.params()?;
-                let value = values.pop().unwrap_or(Value::Null);
-                if !values.is_empty() {
-                    return Err(reader.missing("one result"));
+    let fault = match reader.tokens.child("params or fault")? {
+        Some(Tag::Params) => {
+            reader.has_more = true;
+            match reader.step()? {
+                Event::End => read(Event::Null, &mut reader),
+                event => {
+                    read(event, &mut reader);
+                    reader.check()?;
+                    reader.pass_over(0)?;
+                    let further = reader.has_more && reader.step()? != Event::End;
+                    reader.rest()?;
+                    if further {
+                        return Err(reader.missing("one result"));
+                    }
                 }
-                Response::Value(value)
             }
-            Tag::Fault if response.is_none() => {
-                let value = reader.only_value()?;
-                let fault = Fault::from_value(value)
-                    .ok_or_else(|| reader.missing("a struct of faultCode and faultString"))?;
-                Response::Fault(fault)
+            None
+        }
+        Some(Tag::Fault) => {
+            match reader.tokens.child("value")? {
+                Some(Tag::Value) => {}
+                Some(other) => return Err(reader.unexpected(other, "value")),
+                None => return Err(reader.missing("value")),
             }
-            other => return Err(reader.unexpected(other, "params or fault, one of them")),
-        });
+            let event = reader.value()?;
+            let value = Value::decode(event, &mut reader);
+            reader.check()?;
+            reader.close("one value")?;
+            let fault = value.ok().and_then(Fault::from_value);
+            Some(fault.ok_or_else(|| reader.missing("a struct of faultCode and faultString"))?)
+        }
+        Some(other) => return Err(reader.unexpected(other, EXPECTED)),
+        None => return Err(reader.missing("params or fault")),
+    };
+    if let Some(other) = reader.tokens.child("params or fault")? {
+        return Err(reader.unexpected(other, EXPECTED));
     }
-    let response = response.ok_or_else(|| reader.missing("params or fault"))?;
     reader.end()?;
-    Ok(response)
+    Ok(fault)
 }
 
 #[derive(Debug)]
 struct Reader<'a> {
     tokens: Tokens<'a>,
     limits: &'a Limits,
+    /// The arrays and structs that are open.
+    open: Vec<Open>,
+    /// `params` is open: there may be more of them.
+    has_more: bool,
+    /// What is wrong with the document.
+    broken: Option<CodecError>,
+    /// The value of a member whose name stands behind it.
+    early: Option<Box<ValueDecoder>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Open {
+    /// An array without `data`.
+    EmptyArray,
+    /// The `data` of an array.
+    Array,
+    /// A struct, between its members.
+    Struct,
+    /// A struct, at the value of a member, which ends behind it.
+    Member,
+    /// A struct, at the value of a member, whose name follows.
+    NamelessMember,
 }
 
 impl<'a> Reader<'a> {
@@ -86,6 +168,10 @@ impl<'a> Reader<'a> {
         Ok(Self {
             tokens: Tokens::new(document, limits)?,
             limits,
+            open: Vec::new(),
+            has_more: false,
+            broken: None,
+            early: None,
         })
     }
 
@@ -119,27 +205,20 @@ impl<'a> Reader<'a> {
         is_blank(text) && self.tokens.is_literal()
     }
 
-    /// The values of `params`, up to and with its end tag.
-    fn params(&mut self) -> Result<Vec<Value>, CodecError> {
-        let mut values = Vec::new();
-        while let Some(tag) = self.tokens.child("param")? {
-            match tag {
-                Tag::Param => values.push(self.only_value()?),
-                other => return Err(self.unexpected(other, "param")),
-            }
-        }
-        Ok(values)
+    /// What was found wrong while a type read itself.
+    fn check(&mut self) -> Result<(), CodecError> {
+        self.broken.take().map_or(Ok(()), Err)
     }
 
-    /// The one value of `param` or `fault`, up to and with the end tag of that.
-    fn only_value(&mut self) -> Result<Value, CodecError> {
-        let value = match self.tokens.child("value")? {
-            Some(Tag::Value) => self.value(self.limits.depth)?,
-            Some(other) => return Err(self.unexpected(other, "value")),
-            None => return Err(self.missing("value")),
-        };
-        self.close("one value")?;
-        Ok(value)
+    /// Passes over what was not read, up to and with the end tag of `params`.
+    fn rest(&mut self) -> Result<(), CodecError> {
+        self.check()?;
+        self.pass_over(0)?;
+        while self.has_more {
+            self.step()?;
+            self.pass_over(0)?;
+        }
+        Ok(())
     }
 
     /// The end tag of the element that is open.
@@ -150,39 +229,164 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// What stands in a `value` that was begun, up to and with its end tag; `levels` may nest, this one included.
-    fn value(&mut self, levels: u8) -> Result<Value, CodecError> {
-        let inner = levels.checked_sub(1).ok_or_else(|| CodecError::Limit {
-            limit: Limit::Depth,
-            maximum: usize::from(self.limits.depth),
-            offset: self.tokens.offset(),
-        })?;
+    /// The next value of what is open, or its end.
+    fn step(&mut self) -> Result<Event<'a>, CodecError> {
+        match self.open.last() {
+            None if !self.has_more => Ok(Event::End),
+            None => match self.tokens.child("param")? {
+                Some(Tag::Param) => match self.tokens.child("value")? {
+                    Some(Tag::Value) => self.value(),
+                    Some(other) => Err(self.unexpected(other, "value")),
+                    None => Err(self.missing("value")),
+                },
+                Some(other) => Err(self.unexpected(other, "param")),
+                None => {
+                    self.has_more = false;
+                    Ok(Event::End)
+                }
+            },
+            Some(Open::Array) => match self.tokens.child("value")? {
+                Some(Tag::Value) => self.value(),
+                Some(other) => Err(self.unexpected(other, "value")),
+                None => {
+                    self.close("</array>")?;
+                    self.close_open()
+                }
+            },
+            Some(Open::EmptyArray) => self.close_open(),
+            Some(Open::Struct | Open::Member | Open::NamelessMember) => self.value(),
+        }
+    }
+
+    /// The end of the innermost array or struct, whose own end tag was read.
+    fn close_open(&mut self) -> Result<Event<'a>, CodecError> {
+        self.close("</value>")?;
+        self.open.pop();
+        self.value_ended()?;
+        Ok(Event::End)
+    }
+
+    /// The name of the next member, up to and with the start tag of its value.
+    fn name(&mut self) -> Result<Option<Cow<'a, str>>, CodecError> {
+        const EXPECTED: &str = "one name and one value";
+        match self.tokens.child("member")? {
+            Some(Tag::Member) => {}
+            Some(other) => return Err(self.unexpected(other, "member")),
+            None => {
+                self.close_open()?;
+                return Ok(None);
+            }
+        }
+        match self.tokens.child("name or value")? {
+            Some(Tag::Name) => {
+                let name = self.tokens.content("the name of a member")?;
+                match self.tokens.child("name or value")? {
+                    Some(Tag::Value) => {
+                        self.set_open(Open::Member);
+                        Ok(Some(name))
+                    }
+                    Some(other) => Err(self.unexpected(other, EXPECTED)),
+                    None => Err(self.missing(EXPECTED)),
+                }
+            }
+            Some(Tag::Value) => self.name_behind_value().map(Some),
+            Some(other) => Err(self.unexpected(other, EXPECTED)),
+            None => Err(self.missing(EXPECTED)),
+        }
+    }
+
+    /// The name that stands behind its value, which is kept until it is asked for: nobody writes so, and it may be read.
+    fn name_behind_value(&mut self) -> Result<Cow<'a, str>, CodecError> {
+        const EXPECTED: &str = "one name and one value";
+        self.set_open(Open::NamelessMember);
+        let event = self.value()?;
+        let value = Value::decode(event, self);
+        self.check()?;
+        let name = match self.tokens.child("name or value")? {
+            Some(Tag::Name) => self.tokens.content("the name of a member")?,
+            Some(other) => return Err(self.unexpected(other, EXPECTED)),
+            None => return Err(self.missing(EXPECTED)),
+        };
+        self.set_open(Open::Member);
+        self.value_ended()?;
+        let value = vec![value.unwrap_or_default()];
+        self.early = Some(Box::new(ValueDecoder::list(value)));
+        Ok(name)
+    }
+
+    fn set_open(&mut self, state: Open) {
+        if let Some(open) = self.open.last_mut() {
+            *open = state;
+        }
+    }
+
+    /// Behind a value: the end tag of what holds it alone.
+    fn value_ended(&mut self) -> Result<(), CodecError> {
+        match self.open.last() {
+            Some(Open::Member) => {
+                self.set_open(Open::Struct);
+                match self.tokens.child("name or value")? {
+                    None => Ok(()),
+                    Some(other) => Err(self.unexpected(other, "one name and one value")),
+                }
+            }
+            None if self.has_more => self.close("one value"),
+            _ => Ok(()),
+        }
+    }
+
+    /// What a `value` that was begun holds: a scalar, up to and with its end tag, or the begin of an array or struct.
+    fn value(&mut self) -> Result<Event<'a>, CodecError> {
+        if self.open.len() >= usize::from(self.limits.depth) {
+            return Err(CodecError::Limit {
+                limit: Limit::Depth,
+                maximum: usize::from(self.limits.depth),
+                offset: self.tokens.offset(),
+            });
+        }
         let mut text = Cow::Borrowed("");
         let tag = loop {
             match self.tokens.next()? {
                 Token::Start(tag) => break tag,
                 Token::Text(part) => self.tokens.append(&mut text, part)?,
-                Token::End => return Ok(Value::String(text.into_owned())),
+                Token::End => {
+                    self.value_ended()?;
+                    return Ok(Event::String(text));
+                }
                 Token::Eof => return Err(self.tokens.unexpected(&Token::Eof, "</value>")),
             }
         };
         if !is_blank(&text) {
             return Err(self.unexpected(tag, "a text alone, or one type alone"));
         }
-        let value = match tag {
-            Tag::Scalar(scalar) => self.scalar(scalar)?,
-            Tag::Array => self.array(inner)?,
-            Tag::Struct => self.members(inner)?,
-            other => return Err(self.unexpected(other, "a type")),
-        };
-        self.close("</value>")?;
-        Ok(value)
+        match tag {
+            Tag::Scalar(scalar) => {
+                let event = self.scalar(scalar)?;
+                self.close("</value>")?;
+                self.value_ended()?;
+                Ok(event)
+            }
+            Tag::Array => {
+                self.open.push(match self.tokens.child("data")? {
+                    Some(Tag::Data) => Open::Array,
+                    Some(other) => return Err(self.unexpected(other, "data")),
+                    // Not in the letter of XML-RPC, but there is only one thing it can mean.
+                    None => Open::EmptyArray,
+                });
+                Ok(Event::List)
+            }
+            Tag::Struct => {
+                self.open.push(Open::Struct);
+                Ok(Event::Map)
+            }
+            other => Err(self.unexpected(other, "a type")),
+        }
     }
 
-    fn scalar(&mut self, scalar: Scalar) -> Result<Value, CodecError> {
+    fn scalar(&mut self, scalar: Scalar) -> Result<Event<'a>, CodecError> {
         let text = self.tokens.content("a text")?;
         if scalar == Scalar::String {
-            return Ok(Value::String(text.into_owned()));
+            return Ok(Event::String(text));
         }
         scalar.parse(&text).ok_or_else(|| CodecError::Scalar {
             text: shortened(trim(&text)),
@@ -191,51 +395,50 @@ impl<'a> Reader<'a> {
         })
     }
 
-    fn array(&mut self, levels: u8) -> Result<Value, CodecError> {
-        let mut values = Vec::new();
-        match self.tokens.child("data")? {
-            Some(Tag::Data) => {
-                while let Some(tag) = self.tokens.child("value")? {
-                    match tag {
-                        Tag::Value => values.push(self.value(levels)?),
-                        other => return Err(self.unexpected(other, "value")),
-                    }
-                }
-                self.close("</array>")?;
+    /// Passes over what is left until only so many arrays and structs are open.
+    fn pass_over(&mut self, depth: usize) -> Result<(), CodecError> {
+        while self.open.len() > depth {
+            if self.open.last() == Some(&Open::Struct) {
+                self.name()?;
+                // It was checked when it was read.
+                self.early = None;
+            } else {
+                self.step()?;
             }
-            Some(other) => return Err(self.unexpected(other, "data")),
-            // Not in the letter of XML-RPC, but there is only one thing it can mean.
-            None => {}
         }
-        Ok(Value::List(values))
+        Ok(())
     }
 
-    fn members(&mut self, levels: u8) -> Result<Value, CodecError> {
-        let mut members = BTreeMap::new();
-        while let Some(tag) = self.tokens.child("member")? {
-            if tag != Tag::Member {
-                return Err(self.unexpected(tag, "member"));
-            }
-            let mut name = None;
-            let mut value = None;
-            while let Some(tag) = self.tokens.child("name or value")? {
-                match tag {
-                    Tag::Name if name.is_none() => {
-                        name = Some(self.tokens.content("the name of a member")?.into_owned());
-                    }
-                    Tag::Value if value.is_none() => {
-                        value = Some(self.value(levels)?);
-                    }
-                    other => return Err(self.unexpected(other, "one name and one value")),
-                }
-            }
-            let (Some(name), Some(value)) = (name, value) else {
-                return Err(self.missing("one name and one value"));
-            };
-            // The last of two equal names wins, as in Python.
-            members.insert(name, value);
+    /// Takes a step for a type that reads itself, unless the document was found wrong before.
+    fn guarded<T>(
+        &mut self,
+        step: impl FnOnce(&mut Self) -> Result<T, CodecError>,
+    ) -> Result<T, ValueError> {
+        let unreadable = || ValueError::Invalid {
+            reason: "the document cannot be read".to_owned(),
+        };
+        if self.broken.is_some() {
+            return Err(unreadable());
         }
-        Ok(Value::Map(members))
+        step(self).map_err(|error| {
+            self.broken = Some(error);
+            unreadable()
+        })
+    }
+
+    /// A step within the value that stood before its name.
+    fn of_early<T>(
+        &mut self,
+        step: impl FnOnce(&mut ValueDecoder) -> Result<T, ValueError>,
+    ) -> Result<T, ValueError> {
+        let Some(early) = &mut self.early else {
+            return Err(ValueError::misplaced("a value"));
+        };
+        let result = step(early);
+        if early.depth() == 0 {
+            self.early = None;
+        }
+        result
     }
 
     fn unexpected(&self, tag: Tag, expected: &'static str) -> CodecError {
@@ -245,5 +448,56 @@ impl<'a> Reader<'a> {
     /// The element that was open ended, or held something else.
     fn missing(&self, expected: &'static str) -> CodecError {
         self.tokens.unexpected(&Token::End, expected)
+    }
+}
+
+/// The steps of a type that reads itself.
+impl<'a> Decoder<'a> for Reader<'a> {
+    fn event(&mut self) -> Result<Event<'a>, ValueError> {
+        if self.early.is_some() {
+            return self.of_early(ValueDecoder::event);
+        }
+        if self.open.last() == Some(&Open::Struct) {
+            return Err(ValueError::misplaced("a value without a name"));
+        }
+        self.guarded(Self::step)
+    }
+
+    fn key(&mut self) -> Result<Option<Cow<'a, str>>, ValueError> {
+        if self.early.as_ref().is_some_and(|early| early.depth() > 0) {
+            return self.of_early(ValueDecoder::key);
+        }
+        // A value that was not read, whose name was.
+        self.early = None;
+        match self.open.last() {
+            Some(Open::Member) => {
+                let depth = self.open.len();
+                self.guarded(|reader| {
+                    reader.value()?;
+                    reader.pass_over(depth)
+                })?;
+            }
+            Some(Open::Struct) => {}
+            _ => return Err(ValueError::misplaced("a name outside of a map")),
+        }
+        self.guarded(Self::name)
+    }
+
+    fn depth(&self) -> usize {
+        let early = self.early.as_ref().map_or(0, |early| early.depth());
+        self.open.len() + early
+    }
+
+    fn leave(&mut self, depth: usize) -> Result<(), ValueError> {
+        if self.depth() <= depth {
+            return Ok(());
+        }
+        if let Some(early) = &mut self.early
+            && depth > self.open.len()
+        {
+            return early.leave(depth - self.open.len());
+        }
+        self.early = None;
+        self.guarded(|reader| reader.pass_over(depth))
     }
 }

@@ -1,9 +1,11 @@
 //! The texts of numbers, booleans, dates and bytes: read leniently, written in one form.
 
+use std::borrow::Cow;
+
 use base64::Engine as _;
 use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
-use ferlix_core::property::{DateTime, Value};
+use ferlix_core::property::{DateTime, Event};
 
 use super::characters::{is_space, trim};
 
@@ -64,32 +66,31 @@ impl Scalar {
         }
     }
 
-    /// The value of a text; `None` when the text is not of this type. Strings are the caller's: they keep their white space and
-    /// need no second copy.
-    pub(super) fn parse(self, text: &str) -> Option<Value> {
+    /// What a text is; `None` when it is not of this type. A string is not parsed.
+    pub(super) fn parse(self, text: &str) -> Option<Event<'static>> {
         let trimmed = trim(text);
         Some(match self {
-            Self::Base64 => Value::Bytes(decode(text)?),
+            Self::Base64 => Event::Bytes(Cow::Owned(decode(text)?)),
             Self::BigDecimal => {
                 let number: f64 = trimmed.parse().ok()?;
-                Value::Double(Some(number).filter(|number| number.is_finite())?)
+                Event::Double(Some(number).filter(|number| number.is_finite())?)
             }
-            Self::BigInteger | Self::Long => Value::Long(trimmed.parse().ok()?),
-            Self::Boolean => Value::Bool(match trimmed {
+            Self::BigInteger | Self::Long => Event::Long(trimmed.parse().ok()?),
+            Self::Boolean => Event::Bool(match trimmed {
                 "1" => true,
                 "0" => false,
                 other if other.eq_ignore_ascii_case("true") => true,
                 other if other.eq_ignore_ascii_case("false") => false,
                 _ => return None,
             }),
-            Self::Byte => Value::Byte(trimmed.parse().ok()?),
-            Self::DateTime => Value::DateTime(date_time(trimmed)?),
-            Self::Double => Value::Double(trimmed.parse().ok()?),
-            Self::Float => Value::Float(trimmed.parse().ok()?),
-            Self::Int => Value::Int(trimmed.parse().ok()?),
-            Self::Nil => Some(Value::Null).filter(|_| trimmed.is_empty())?,
-            Self::Short => Value::Short(trimmed.parse().ok()?),
-            Self::String => Value::String(text.to_owned()),
+            Self::Byte => Event::Byte(trimmed.parse().ok()?),
+            Self::DateTime => Event::DateTime(date_time(trimmed)?),
+            Self::Double => Event::Double(trimmed.parse().ok()?),
+            Self::Float => Event::Float(trimmed.parse().ok()?),
+            Self::Int => Event::Int(trimmed.parse().ok()?),
+            Self::Nil => Some(Event::Null).filter(|_| trimmed.is_empty())?,
+            Self::Short => Event::Short(trimmed.parse().ok()?),
+            Self::String => return None,
         })
     }
 }

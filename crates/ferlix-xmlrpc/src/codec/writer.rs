@@ -1,10 +1,10 @@
-//! From values straight into text: strictly, in the forms that both iPOPO and ECF read.
+//! From events straight into text: strictly, in the forms that both iPOPO and ECF read.
 
 use std::fmt::Write as _;
 
-use ferlix_core::property::{DateTime, Value};
+use ferlix_core::property::{DateTime, Encoder, Event, IntoValue as _, Value, ValueError};
 
-use super::characters::{escape, is_allowed};
+use super::characters::{escape, is_allowed, unescape};
 use super::fault::DATA;
 use super::{CodecError, Fault, Limits, scalar};
 
@@ -17,21 +17,12 @@ const EXTENSIONS: &str = " xmlns:ex=\"http://ws.apache.org/xmlrpc/namespaces/ext
 /// # Errors
 /// [`CodecError::Character`], [`CodecError::TooDeep`] or [`CodecError::Unwritable`], with the argument that is at fault.
 pub fn write_call(method: &str, arguments: &[Value]) -> Result<Vec<u8>, CodecError> {
-    let mut writer = Writer::new("<methodCall");
-    writer.raw("<methodName>");
-    writer
-        .text(method)
-        .map_err(|error| error.inside("the name of the method"))?;
-    writer.raw("</methodName><params>");
-    for (index, argument) in arguments.iter().enumerate() {
-        writer.raw("<param>");
-        writer
-            .value(argument, 1)
-            .map_err(|error| error.inside(&format!("argument {}", index + 1)))?;
-        writer.raw("</param>");
-    }
-    writer.raw("</params></methodCall>");
-    Ok(writer.finish())
+    let mut writer = Writer::call(method)?;
+    // What is wrong with one is kept by the writer.
+    let _ = arguments
+        .iter()
+        .try_for_each(|argument| argument.encode(&mut writer));
+    writer.finish()
 }
 
 /// Writes the result of a call.
@@ -39,20 +30,18 @@ pub fn write_call(method: &str, arguments: &[Value]) -> Result<Vec<u8>, CodecErr
 /// # Errors
 /// [`CodecError::Character`], [`CodecError::TooDeep`] or [`CodecError::Unwritable`], with the part of the result that is at fault.
 pub fn write_response(result: &Value) -> Result<Vec<u8>, CodecError> {
-    let mut writer = Writer::new("<methodResponse");
-    writer.raw("<params><param>");
-    writer
-        .value(result, 1)
-        .map_err(|error| error.inside("the result"))?;
-    writer.raw("</param></params></methodResponse>");
-    Ok(writer.finish())
+    let mut writer = Writer::response();
+    // What is wrong with it is kept by the writer.
+    let _ = result.encode(&mut writer);
+    writer.finish()
 }
 
 /// Writes a fault. It can always be written: a character that XML cannot hold becomes U+FFFD, and an error's data that cannot
 /// be written is left out.
 #[must_use]
 pub fn write_fault(fault: &Fault) -> Vec<u8> {
-    let mut writer = Writer::new("<methodResponse");
+    let mut writer = Writer::new(Kind::Fault);
+    writer.begin("<methodResponse");
     writer.raw("<fault><value><struct><member><name>faultCode</name><value><int>");
     writer.format(format_args!("{}", fault.code));
     writer.raw("</int></value></member><member><name>faultString</name><value><string>");
@@ -67,7 +56,7 @@ pub fn write_fault(fault: &Fault) -> Vec<u8> {
         writer.raw("<member><name>");
         writer.raw(DATA);
         writer.raw("</name>");
-        match writer.value(data, 2) {
+        match data.encode(&mut writer) {
             Ok(()) => writer.raw("</member>"),
             Err(error) => {
                 tracing::debug!("an error goes out without what it holds: {error}");
@@ -76,35 +65,123 @@ pub fn write_fault(fault: &Fault) -> Vec<u8> {
         }
     }
     writer.raw("</struct></value></fault></methodResponse>");
-    writer.finish()
+    writer.close()
 }
 
+/// Writes a call or a response whose values write themselves.
+///
+/// ```
+/// use ferlix_core::property::IntoValue as _;
+/// use ferlix_xmlrpc::codec::{Writer, write_call};
+///
+/// let mut writer = Writer::call("3.sayHello")?;
+/// "you".encode(&mut writer).unwrap();
+/// 5_i64.encode(&mut writer).unwrap();
+/// assert_eq!(writer.finish()?, write_call("3.sayHello", &["you".into(), 5_i64.into()])?);
+/// # Ok::<(), ferlix_xmlrpc::codec::CodecError>(())
+/// ```
 #[derive(Debug)]
-struct Writer {
+pub struct Writer {
     out: String,
     /// Where the name of the root ends: a namespace goes in there when it was needed.
     root_end: usize,
     extensions: bool,
-    depth: u8,
+    kind: Kind,
+    /// How many values are written whole, outside of lists and maps.
+    written: usize,
+    open: Vec<Open>,
+    /// What cannot be written.
+    failed: Option<CodecError>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Call,
+    Response,
+    Fault,
+}
+
+/// A list or a map that is being written.
+#[derive(Debug)]
+enum Open {
+    /// How many elements it has.
+    Array(usize),
+    /// Where in the text the name of the member stands whose value is due.
+    Struct(Option<(usize, usize)>),
 }
 
 impl Writer {
-    /// Begins a document: `root` is the start tag without its `>`.
-    fn new(root: &str) -> Self {
-        let mut out = String::with_capacity(512);
-        out.push_str(PROLOG);
-        out.push_str(root);
-        let root_end = out.len();
-        out.push('>');
+    /// Begins a call: each value that follows is an argument.
+    ///
+    /// # Errors
+    /// [`CodecError::Character`] in the name of the method.
+    pub fn call(method: &str) -> Result<Self, CodecError> {
+        let mut writer = Self::new(Kind::Call);
+        writer.begin("<methodCall");
+        writer.raw("<methodName>");
+        writer
+            .text(method)
+            .map_err(|error| error.inside("the name of the method"))?;
+        writer.raw("</methodName><params>");
+        Ok(writer)
+    }
+
+    /// Begins a response, of which the one value that follows is the result; without any it is `Null`. It takes no memory
+    /// before.
+    #[must_use]
+    pub const fn response() -> Self {
+        Self::new(Kind::Response)
+    }
+
+    const fn new(kind: Kind) -> Self {
         Self {
-            out,
-            root_end,
+            out: String::new(),
+            root_end: 0,
             extensions: false,
-            depth: Limits::default().depth,
+            kind,
+            written: 0,
+            open: Vec::new(),
+            failed: None,
         }
     }
 
-    fn finish(mut self) -> Vec<u8> {
+    /// The document.
+    ///
+    /// # Errors
+    /// [`CodecError::Character`], [`CodecError::TooDeep`] or [`CodecError::Unwritable`], with the value that is at fault.
+    pub fn finish(mut self) -> Result<Vec<u8>, CodecError> {
+        if let Some(error) = self.failed.take() {
+            return Err(error);
+        }
+        if !self.open.is_empty() {
+            return Err(self.misplaced("the end of the document"));
+        }
+        if self.kind == Kind::Response && self.written == 0 {
+            self.write(Event::Null)?;
+        }
+        self.raw(match self.kind {
+            Kind::Call => "</params></methodCall>",
+            Kind::Response | Kind::Fault => "</params></methodResponse>",
+        });
+        Ok(self.close())
+    }
+
+    /// What could not be written, if that is why its type gave up.
+    #[must_use]
+    pub fn into_error(self) -> Option<CodecError> {
+        self.failed
+    }
+
+    /// Begins the document: `root` is the start tag without its `>`.
+    fn begin(&mut self, root: &str) {
+        self.out.reserve(512);
+        self.raw(PROLOG);
+        self.raw(root);
+        self.root_end = self.out.len();
+        self.raw(">");
+    }
+
+    fn close(mut self) -> Vec<u8> {
         if self.extensions {
             self.out.insert_str(self.root_end, EXTENSIONS);
         }
@@ -128,63 +205,95 @@ impl Writer {
         })
     }
 
-    fn value(&mut self, value: &Value, depth: u8) -> Result<(), CodecError> {
-        if depth > self.depth {
-            return Err(CodecError::TooDeep {
-                maximum: self.depth,
-                place: String::new(),
-            });
+    fn write(&mut self, event: Event<'_>) -> Result<(), CodecError> {
+        if event == Event::End {
+            self.end()?;
+        } else {
+            self.value_begins()?;
+            let begins = event.begins();
+            self.value(event)
+                .map_err(|error| error.inside(&self.place()))?;
+            if begins {
+                return Ok(());
+            }
         }
-        match value {
-            Value::Null => {
+        self.value_ends();
+        Ok(())
+    }
+
+    /// Before a value: what it stands in.
+    fn value_begins(&mut self) -> Result<(), CodecError> {
+        match (self.open.last(), self.kind) {
+            (Some(Open::Struct(None)), _) => return Err(self.misplaced("a value without a name")),
+            (Some(_), _) | (None, Kind::Fault) => {}
+            (None, Kind::Call) => self.raw("<param>"),
+            (None, Kind::Response) if self.written == 0 => {
+                self.begin("<methodResponse");
+                self.raw("<params><param>");
+            }
+            (None, Kind::Response) => return Err(self.misplaced("a second result")),
+        }
+        let maximum = Limits::default().depth;
+        // The data of a fault lies in a struct of its own.
+        let outside = if self.kind == Kind::Fault { 2 } else { 1 };
+        if self.open.len() + outside > usize::from(maximum) {
+            let place = self.place();
+            return Err(CodecError::TooDeep { maximum, place });
+        }
+        Ok(())
+    }
+
+    /// Behind a value: the end of what it stands in, if that holds it alone.
+    fn value_ends(&mut self) {
+        match self.open.last_mut() {
+            Some(Open::Array(elements)) => *elements += 1,
+            Some(Open::Struct(name)) => {
+                *name = None;
+                self.raw("</member>");
+            }
+            None => {
+                self.written += 1;
+                if self.kind != Kind::Fault {
+                    self.raw("</param>");
+                }
+            }
+        }
+    }
+
+    fn value(&mut self, event: Event<'_>) -> Result<(), CodecError> {
+        match event {
+            Event::Null => {
                 self.extensions = true;
                 self.raw("<value><ex:nil/></value>");
             }
-            Value::Bool(value) => {
-                let digit = if *value { "1" } else { "0" };
-                self.raw("<value><boolean>");
-                self.raw(digit);
-                self.raw("</boolean></value>");
-            }
-            Value::Byte(number) => self.int(i32::from(*number)),
-            Value::Short(number) => self.int(i32::from(*number)),
-            Value::Int(number) => self.int(*number),
-            Value::Long(number) => {
+            Event::Bool(true) => self.raw("<value><boolean>1</boolean></value>"),
+            Event::Bool(false) => self.raw("<value><boolean>0</boolean></value>"),
+            Event::Byte(number) => self.int(i32::from(number)),
+            Event::Short(number) => self.int(i32::from(number)),
+            Event::Int(number) => self.int(number),
+            Event::Long(number) => {
                 self.extensions = true;
                 self.raw("<value><ex:i8>");
                 self.format(format_args!("{number}"));
                 self.raw("</ex:i8></value>");
             }
-            Value::Float(number) => self.double(f64::from(*number)),
-            Value::Double(number) => self.double(*number),
-            Value::Char(character) => self.string(character.encode_utf8(&mut [0; 4]))?,
-            Value::String(text) => self.string(text)?,
-            Value::Bytes(bytes) => {
+            Event::Float(number) => self.double(f64::from(number)),
+            Event::Double(number) => self.double(number),
+            Event::Char(character) => self.string(character.encode_utf8(&mut [0; 4]))?,
+            Event::String(text) => self.string(&text)?,
+            Event::Bytes(bytes) => {
                 self.raw("<value><base64>");
-                scalar::encode(bytes, &mut self.out);
+                scalar::encode(&bytes, &mut self.out);
                 self.raw("</base64></value>");
             }
-            Value::DateTime(moment) => self.date_time(*moment)?,
-            Value::List(values) | Value::Set(values) => {
+            Event::DateTime(moment) => self.date_time(moment)?,
+            Event::List | Event::Set => {
                 self.raw("<value><array><data>");
-                for (index, value) in values.iter().enumerate() {
-                    self.value(value, depth + 1)
-                        .map_err(|error| error.inside(&format!("[{index}]")))?;
-                }
-                self.raw("</data></array></value>");
+                self.open.push(Open::Array(0));
             }
-            Value::Map(members) => {
+            Event::Map => {
                 self.raw("<value><struct>");
-                for (name, value) in members {
-                    self.raw("<member><name>");
-                    self.text(name)
-                        .map_err(|error| error.inside(&format!(", the name {name:?}")))?;
-                    self.raw("</name>");
-                    self.value(value, depth + 1)
-                        .map_err(|error| error.inside(&format!(".{name}")))?;
-                    self.raw("</member>");
-                }
-                self.raw("</struct></value>");
+                self.open.push(Open::Struct(None));
             }
             other => {
                 return Err(CodecError::Unwritable {
@@ -194,6 +303,72 @@ impl Writer {
             }
         }
         Ok(())
+    }
+
+    /// The end of a list or a map.
+    fn end(&mut self) -> Result<(), CodecError> {
+        match self.open.last() {
+            Some(Open::Array(_)) => self.raw("</data></array></value>"),
+            Some(Open::Struct(None)) => self.raw("</struct></value>"),
+            Some(Open::Struct(Some(_))) => return Err(self.misplaced("a name without a value")),
+            None => return Err(self.misplaced("the end of nothing")),
+        }
+        self.open.pop();
+        Ok(())
+    }
+
+    fn name(&mut self, name: &str) -> Result<(), CodecError> {
+        if !matches!(self.open.last(), Some(Open::Struct(None))) {
+            return Err(self.misplaced("a name"));
+        }
+        self.raw("<member><name>");
+        let begin = self.out.len();
+        self.text(name).map_err(|error| {
+            error
+                .inside(&format!(", the name {name:?}"))
+                .inside(&self.place())
+        })?;
+        let end = self.out.len();
+        self.raw("</name>");
+        if let Some(Open::Struct(open)) = self.open.last_mut() {
+            *open = Some((begin, end));
+        }
+        Ok(())
+    }
+
+    /// Where the value is that is being written, e.g. `argument 1[3].name`.
+    fn place(&self) -> String {
+        let mut place = match self.kind {
+            Kind::Call => format!("argument {}", self.written + 1),
+            Kind::Response => "the result".to_owned(),
+            Kind::Fault => "the error".to_owned(),
+        };
+        for open in &self.open {
+            match open {
+                Open::Array(index) => place.push_str(&format!("[{index}]")),
+                Open::Struct(Some((begin, end))) => {
+                    place.push('.');
+                    place.push_str(&unescape(&self.out[*begin..*end]));
+                }
+                Open::Struct(None) => {}
+            }
+        }
+        place
+    }
+
+    /// A conversion by hand has lost its way.
+    fn misplaced(&self, what: &str) -> CodecError {
+        CodecError::Unwritable {
+            reason: format!("{what} does not belong here"),
+            place: self.place(),
+        }
+    }
+
+    /// Keeps an error for the end; the type that writes itself is told that there is one.
+    fn keep(&mut self, error: CodecError) -> ValueError {
+        let reason = error.to_string();
+        self.failed.get_or_insert(error);
+        ValueError::Invalid { reason }
     }
 
     fn int(&mut self, number: i32) {
@@ -244,6 +419,17 @@ impl Writer {
         ));
         self.raw("</dateTime.iso8601></value>");
         Ok(())
+    }
+}
+
+/// The values of a call or a response, as they come.
+impl Encoder for Writer {
+    fn event(&mut self, event: Event<'_>) -> Result<(), ValueError> {
+        self.write(event).map_err(|error| self.keep(error))
+    }
+
+    fn key(&mut self, name: &str) -> Result<(), ValueError> {
+        self.name(name).map_err(|error| self.keep(error))
     }
 }
 

@@ -8,8 +8,10 @@ use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use ferlix_core::property::Value;
-use ferlix_core::service::{CallContext, Dispatch, Identity, TraceContext};
+use ferlix_core::property::{
+    Decoder, Encoder, Event, FromValue as _, IntoValue as _, Value, ValueDecoder, ValueEncoder,
+};
+use ferlix_core::service::{BoxFuture, CallContext, CallError, Dispatch, Identity, TraceContext};
 use futures_util::FutureExt as _;
 use http::header::USER_AGENT;
 use http::{HeaderMap, HeaderName};
@@ -21,7 +23,7 @@ use super::incoming::Room;
 use super::options::{ServicesOptions, TypedFaults};
 use super::rules::Rules;
 use super::system;
-use crate::codec::{self, Fault, MethodCall};
+use crate::codec::{self, CodecError, Fault, MethodCall, Writer};
 use crate::statistics::{Counters, Direction, Outcome, Running, Statistics};
 use crate::timeout::from_headers;
 
@@ -92,21 +94,26 @@ impl<'a> From<&'a HeaderMap> for Origin<'a> {
     }
 }
 
-/// A call that can be made.
-struct Call {
+/// A method that may be called.
+struct Target {
     dispatch: Arc<dyn Dispatch>,
-    arguments: Vec<Value>,
-    /// The whole name, `<number>.<method>`, and where the method begins.
-    name: String,
-    method: usize,
+    method: &'static str,
     limit: Duration,
     counters: Counters,
 }
 
-impl Call {
-    fn method(&self) -> &str {
-        &self.name[self.method..]
-    }
+/// A call whose arguments were read: what is left is to wait for it.
+struct Call<'a> {
+    target: Target,
+    work: BoxFuture<'a, Result<(), CallError>>,
+}
+
+/// What a document asks for.
+enum Asked<'a> {
+    /// A method of the container itself.
+    System(MethodCall),
+    /// A method of a service.
+    Service(Result<Call<'a>, Failure>),
 }
 
 /// Why a call is not made, or has no result: what the caller is told, and what is counted.
@@ -124,6 +131,11 @@ impl Failure {
             outcome,
             counters: None,
         }
+    }
+
+    fn of_codec(error: &CodecError) -> Self {
+        let fault = Fault::new("CodecError", &error.to_string());
+        Self::new(fault, Outcome::Invalid)
     }
 }
 
@@ -292,24 +304,44 @@ impl Services {
     pub async fn answer<'a>(&self, origin: impl Into<Origin<'a>>, document: &[u8]) -> Vec<u8> {
         let origin = origin.into();
         let begun = Instant::now();
-        let (mut running, span, result) = match codec::read_call(document, &self.options.limits) {
-            Ok(call) if system::is_served(self, &call.method) => {
-                // On the heap, so that other calls do not take the room of this one.
-                Box::pin(self.system(&origin, call, begun)).await
-            }
-            Ok(call) => self.make(&origin, call, begun).await,
-            Err(error) => {
-                let fault = Fault::new("CodecError", &error.to_string());
-                let failure = Failure::new(fault, Outcome::Invalid);
-                (self.unknown.begin(begun), Span::none(), Err(failure))
-            }
+        let mut result = Writer::response();
+        let mut of_system = None;
+        // The document is checked to its end before the method runs.
+        let (mut running, span, ended) =
+            match codec::decode_call(document, &self.options.limits, |method, arguments| {
+                if system::is_served(self, method) {
+                    return Asked::System(MethodCall {
+                        method: method.to_owned(),
+                        // It fails only when the document is wrong, which is told then.
+                        arguments: Vec::decode(Event::List, arguments).unwrap_or_default(),
+                    });
+                }
+                Asked::Service(self.prepare(&origin, method, arguments, &mut result))
+            }) {
+                Ok(Asked::Service(call)) => self.make(&origin, call, begun).await,
+                Ok(Asked::System(call)) => {
+                    // On the heap, so that other calls do not take the room of this one.
+                    let (running, answer) = Box::pin(self.system(&origin, call, begun)).await;
+                    let ended = answer.map(|value| of_system = Some(value));
+                    (running, Span::none(), ended)
+                }
+                Err(error) => {
+                    let failure = Failure::of_codec(&error);
+                    (self.unknown.begin(begun), Span::none(), Err(failure))
+                }
+            };
+        if let Some(value) = of_system {
+            // What cannot be written is kept by the writer.
+            let _ = value.encode(&mut result);
+        }
+        let written = match ended {
+            Ok(()) => result.finish().map_err(|error| Failure::of_codec(&error)),
+            // A result that cannot be written failed the call, too.
+            Err(failure) => Err(match result.into_error() {
+                Some(error) => Failure::of_codec(&error),
+                None => failure,
+            }),
         };
-        let written = result.and_then(|value| {
-            codec::write_response(&value).map_err(|error| {
-                let fault = Fault::new("CodecError", &error.to_string());
-                Failure::new(fault, Outcome::Invalid)
-            })
-        });
         let (answer, outcome) = match written {
             Ok(answer) => (answer, Outcome::Ok),
             Err(mut failure) => {
@@ -343,7 +375,7 @@ impl Services {
         origin: &Origin<'_>,
         MethodCall { method, arguments }: MethodCall,
         begun: Instant,
-    ) -> (Running, Span, Result<Value, Failure>) {
+    ) -> (Running, Result<Value, Failure>) {
         let counters = self
             .statistics
             .method(Direction::Exported, "system", &method);
@@ -354,39 +386,46 @@ impl Services {
             Ok(result) => result.map_err(|fault| Failure::new(fault, Outcome::Invalid)),
             Err(_) => Err(too_late(&method, limit)),
         };
-        (running, Span::none(), result)
+        (running, result)
     }
 
     /// Calls a method of a service, as one of several calls.
     pub(super) async fn invoke(
         &self,
         origin: &Origin<'_>,
-        method: String,
+        method: &str,
         arguments: Vec<Value>,
     ) -> Result<Value, Fault> {
-        let call = MethodCall { method, arguments };
-        let (mut running, span, result) = self.make(origin, call, Instant::now()).await;
-        let outcome = result
+        let mut arguments = ValueDecoder::list(arguments);
+        let mut result = ValueEncoder::new();
+        let call = self.prepare(origin, method, &mut arguments, &mut result);
+        let (mut running, span, ended) = self.make(origin, call, Instant::now()).await;
+        let outcome = ended
             .as_ref()
-            .map_or_else(|failure| failure.outcome, |_| Outcome::Ok);
+            .map_or_else(|failure| failure.outcome, |()| Outcome::Ok);
         span.record("outcome", outcome.as_str());
         running.end(outcome);
-        result.map_err(|failure| failure.fault)
+        ended.map_err(|failure| failure.fault)?;
+        let result = result.finish();
+        result.map_err(|error| Fault::new("ValueError", &error.to_string()))
     }
 
-    /// Calls a method of a service.
+    /// Calls a method of a service, which has its arguments.
     async fn make(
         &self,
         origin: &Origin<'_>,
-        call: MethodCall,
+        call: Result<Call<'_>, Failure>,
         begun: Instant,
-    ) -> (Running, Span, Result<Value, Failure>) {
-        match self.resolve(origin, call) {
-            Ok(call) => {
+    ) -> (Running, Span, Result<(), Failure>) {
+        match call {
+            Ok(Call { target, work }) => {
                 // It is counted as cancelled when this future is dropped.
-                let running = call.counters.begin(begun);
-                let span = span(&call, origin);
-                let result = self.run(call, origin, begun).instrument(span.clone()).await;
+                let running = target.counters.begin(begun);
+                let span = span(&target, origin);
+                let context = context(origin, begun + target.limit);
+                let result = run(target, context.scope(work))
+                    .instrument(span.clone())
+                    .await;
                 (running, span, result)
             }
             Err(failure) => {
@@ -396,17 +435,38 @@ impl Services {
         }
     }
 
-    /// Finds what is called, and whether the caller may.
-    fn resolve(
+    /// Finds what is called, and lets it read its arguments; its result goes into `result`, later.
+    fn prepare<'a>(
         &self,
         origin: &Origin<'_>,
-        MethodCall { method, arguments }: MethodCall,
-    ) -> Result<Call, Failure> {
+        method: &str,
+        arguments: &mut dyn Decoder<'_>,
+        result: &'a mut (dyn Encoder + Send),
+    ) -> Result<Call<'a>, Failure> {
+        let target = self.resolve(origin, method)?;
+        let Target {
+            dispatch, method, ..
+        } = &target;
+        let read = move || {
+            let result = result;
+            dispatch.dispatch(method, arguments, result)
+        };
+        match std::panic::catch_unwind(AssertUnwindSafe(read)) {
+            Ok(work) => Ok(Call { target, work }),
+            Err(panic) => Err(Failure {
+                counters: Some(target.counters.clone()),
+                ..panicked(&target, &*panic)
+            }),
+        }
+    }
+
+    /// Finds what is called, and whether the caller may.
+    fn resolve(&self, origin: &Origin<'_>, method: &str) -> Result<Target, Failure> {
         let (id, name) = method
             .split_once('.')
             .filter(|(_, name)| !name.contains('.'))
             .ok_or_else(|| {
-                let method = shortened(&method);
+                let method = shortened(method);
                 let message =
                     format!("Invalid method={method}.  Must be of form <objectid>.<methodname>");
                 Failure::new(Fault::new("ValueError", &message), Outcome::Unknown)
@@ -420,8 +480,9 @@ impl Services {
         let exported = self
             .find(id)
             .ok_or_else(|| Failure::new(no_service(), Outcome::Unknown))?;
-        let found = exported.methods.get(name);
-        let Some(found) = found.filter(|method| self.permits(origin, &exported, name, method))
+        let found = exported.methods.get_key_value(name);
+        let Some((&method, found)) =
+            found.filter(|(name, method)| self.permits(origin, &exported, name, method))
         else {
             // Who may call nothing of a service is not told that it is there; a method that is refused and one that is
             // not there look the same.
@@ -437,17 +498,15 @@ impl Services {
             return Err(Failure {
                 fault,
                 outcome: found.map_or(Outcome::Unknown, |_| Outcome::Refused),
-                counters: found.map(|method| method.counters.clone()),
+                counters: found.map(|(_, method)| method.counters.clone()),
             });
         };
         let own = exported.timeout.unwrap_or(self.options.timeout);
-        Ok(Call {
+        Ok(Target {
             dispatch: Arc::clone(&exported.interfaces[found.interface]),
-            arguments,
+            method,
             limit: from_headers(origin.headers).map_or(own, |callers| callers.min(own)),
             counters: found.counters.clone(),
-            method: method.len() - name.len(),
-            name: method,
         })
     }
 
@@ -467,36 +526,6 @@ impl Services {
                 let identity = origin.identity.map(|identity| &**identity);
                 rules.permit(identity, origin.peer, interface, name)
             })
-    }
-
-    /// Makes a call; it is dropped at its deadline.
-    async fn run(&self, call: Call, origin: &Origin<'_>, begun: Instant) -> Result<Value, Failure> {
-        let Call {
-            dispatch,
-            arguments,
-            name: whole,
-            method,
-            limit,
-            ..
-        } = call;
-        let name = &whole[method..];
-        let context = context(origin, begun + limit);
-        // The call is made inside the future, so that a panic before its first wait is caught too.
-        let running =
-            AssertUnwindSafe(context.scope(async { dispatch.dispatch(name, arguments).await }));
-        match timeout(limit, running.catch_unwind()).await {
-            Ok(Ok(result)) => result.map_err(|error| {
-                let outcome = Outcome::from(&error);
-                Failure::new(Fault::from(error), outcome)
-            }),
-            Ok(Err(panic)) => {
-                let message = panic_message(&*panic);
-                tracing::error!(method = whole, "an exported service panicked: {message}");
-                let fault = Fault::remote_service(&format!("The call of {name} failed"));
-                Err(Failure::new(fault, Outcome::Panic))
-            }
-            Err(_) => Err(too_late(name, limit)),
-        }
     }
 
     fn find(&self, id: &str) -> Option<Arc<Exported>> {
@@ -523,6 +552,29 @@ impl fmt::Debug for Services {
             .field("running", &self.running())
             .finish_non_exhaustive()
     }
+}
+
+/// Waits for a call; it is dropped at its deadline.
+async fn run(
+    target: Target,
+    work: impl Future<Output = Result<(), CallError>>,
+) -> Result<(), Failure> {
+    match timeout(target.limit, AssertUnwindSafe(work).catch_unwind()).await {
+        Ok(Ok(result)) => result.map_err(|error| {
+            let outcome = Outcome::from(&error);
+            Failure::new(Fault::from(error), outcome)
+        }),
+        Ok(Err(panic)) => Err(panicked(&target, &*panic)),
+        Err(_) => Err(too_late(target.method, target.limit)),
+    }
+}
+
+fn panicked(target: &Target, panic: &(dyn Any + Send)) -> Failure {
+    let (service, method) = (target.dispatch.interface().name, target.method);
+    let message = panic_message(panic);
+    tracing::error!(service, method, "an exported service panicked: {message}");
+    let fault = Fault::remote_service(&format!("The call of {method} failed"));
+    Failure::new(fault, Outcome::Panic)
 }
 
 fn too_late(method: &str, limit: Duration) -> Failure {
@@ -562,11 +614,11 @@ fn trace(headers: &HeaderMap) -> Option<TraceContext> {
 }
 
 /// The span of a call; nothing is made when nobody listens.
-fn span(call: &Call, origin: &Origin<'_>) -> Span {
+fn span(target: &Target, origin: &Origin<'_>) -> Span {
     tracing::debug_span!(
         "call",
-        service = call.dispatch.interface().name,
-        method = call.method(),
+        service = target.dispatch.interface().name,
+        method = target.method,
         peer = origin.peer.map(tracing::field::display),
         caller = origin.identity.map(tracing::field::display),
         trace = origin

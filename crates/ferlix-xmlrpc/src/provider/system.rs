@@ -89,9 +89,7 @@ async fn one(services: &Services, origin: &Origin<'_>, call: &Value) -> Result<V
                     "system methods are not called inside of system.multicall",
                 ));
             }
-            services
-                .invoke(origin, method.clone(), params.clone())
-                .await
+            services.invoke(origin, method, params.clone()).await
         }
         _ => Err(wrong("a call is a struct of methodName and params")),
     }

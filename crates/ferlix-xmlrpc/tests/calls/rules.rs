@@ -133,7 +133,7 @@ async fn rules_are_properties_of_the_provider_and_of_the_service() {
         (2, "fail", false),
     ] {
         let caller = XmlRpcCaller::new(&transport, &url, id, "w").unwrap();
-        let result = soon(caller.call(method, Vec::new())).await;
+        let result = soon(caller.call_values(method, Vec::new())).await;
         assert_eq!(result.is_ok(), allowed, "{id} {method}: {result:?}");
     }
     drop(provider);

@@ -54,12 +54,14 @@ async fn every_call_is_counted_once_by_how_it_ended() {
     }
     soon(proxy.panic()).await.unwrap_err();
     soon(proxy.relay()).await.unwrap_err();
-    soon(caller.call("nothing", Vec::new())).await.unwrap_err();
+    soon(caller.call_values("nothing", Vec::new()))
+        .await
+        .unwrap_err();
     soon(proxy.never()).await.unwrap_err();
     // One that is given up by its caller: the service is told, since the connection closes.
     let given_up = tokio::time::timeout(Duration::from_millis(50), proxy.never()).await;
     given_up.unwrap_err();
-    soon(caller.call("tell", vec![Value::from(1)]))
+    soon(caller.call_values("tell", vec![Value::from(1)]))
         .await
         .unwrap_err();
     caller.close();
