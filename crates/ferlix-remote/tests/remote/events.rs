@@ -9,8 +9,10 @@ use ferlix_remote::Error;
 use ferlix_remote::admin::{
     RemoteServiceAdminEvent, RemoteServiceAdminEventKind, RemoteServiceAdminListener, events,
 };
+use ferlix_remote::endpoint::EndpointDescription;
 use futures_util::{FutureExt, StreamExt};
 
+use crate::admin::parts;
 use crate::support::{
     Distribution, Log, Network, admin, endpoint, exported, framework, register_hello,
 };
@@ -259,4 +261,69 @@ async fn listeners_are_told_by_ranking_and_one_that_panics_starves_nobody() {
         .unwrap();
     assert_eq!(*order.lock().unwrap(), ["first", "second", "last"]);
     assert_eq!(kinds(&come(&mut stream)), ["IMPORT_REGISTRATION"]);
+}
+
+/// Panics at every event.
+struct Panicking;
+
+impl RemoteServiceAdminListener for Panicking {
+    fn remote_admin_event(&self, _: &RemoteServiceAdminEvent) {
+        panic!("a listener of the test panics on purpose");
+    }
+}
+
+#[tokio::test]
+async fn a_failing_listener_starves_nobody() {
+    let (framework, _, log) = parts().await;
+    let context = framework.context();
+    let first = Properties::from([("service.ranking", 10)]);
+    context
+        .register::<dyn RemoteServiceAdminListener>(Arc::new(Panicking), first)
+        .unwrap();
+    let service = register_hello(&context, exported());
+    admin(&context)
+        .export_service(service.reference(), &Properties::new())
+        .await
+        .unwrap();
+    assert_eq!(log.take(), ["export 1", "EXPORT_REGISTRATION"]);
+}
+
+#[tokio::test]
+async fn what_is_exported_can_be_seen_in_events() {
+    struct Seen(std::sync::Mutex<Vec<RemoteServiceAdminEvent>>);
+    impl RemoteServiceAdminListener for Seen {
+        fn remote_admin_event(&self, event: &RemoteServiceAdminEvent) {
+            self.0.lock().unwrap().push(event.clone());
+        }
+    }
+    let (framework, ..) = parts().await;
+    let context = framework.context();
+    let seen = Arc::new(Seen(std::sync::Mutex::default()));
+    context
+        .register::<dyn RemoteServiceAdminListener>(seen.clone(), Properties::new())
+        .unwrap();
+    let service = register_hello(&context, exported());
+    let registration = admin(&context)
+        .export_service(service.reference(), &Properties::new())
+        .await
+        .unwrap()
+        .remove(0);
+    let events = seen.0.lock().unwrap();
+    let event = &events[0];
+    assert_eq!(event.kind as u32, 2);
+    assert_eq!(
+        event.bundle.symbolic_name(),
+        "ferlix.rsa.remoteserviceadmin"
+    );
+    assert_eq!(event.service.as_ref(), Some(service.reference()));
+    assert_eq!(
+        event.container.as_ref().unwrap().to_string(),
+        "('test.namespace', 'x://here')"
+    );
+    let exported: EndpointDescription = registration
+        .reference()
+        .unwrap()
+        .exported_endpoint()
+        .unwrap();
+    assert_eq!(event.endpoint.as_ref(), Some(&exported));
 }

@@ -1,4 +1,4 @@
-//! The topology managers that choose: by rules, and by what is asked for.
+//! The topology manager that chooses by rules.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
@@ -21,16 +21,16 @@ use crate::support::{
 };
 
 /// A framework with one of the managers, a distribution `x` and a discovery.
-struct House {
-    framework: Framework,
-    context: BundleContext,
-    network: Network,
-    discovery: Discovery,
-    directory: EndpointDirectory,
+pub(crate) struct House {
+    pub(crate) framework: Framework,
+    pub(crate) context: BundleContext,
+    pub(crate) network: Network,
+    pub(crate) discovery: Discovery,
+    pub(crate) directory: EndpointDirectory,
 }
 
 impl House {
-    async fn new(factory: &str, properties: impl Into<Properties>) -> Self {
+    pub(crate) async fn new(factory: &str, properties: impl Into<Properties>) -> Self {
         let framework = Framework::builder()
             .install(&admin::BUNDLE)
             .install(&policy::BUNDLE)
@@ -70,7 +70,7 @@ impl House {
         Self::new(policy::FACTORY, properties).await
     }
 
-    async fn set(&self, key: &str, rules: impl Into<Value>) {
+    pub(crate) async fn set(&self, key: &str, rules: impl Into<Value>) {
         let components = self.framework.components();
         components
             .reconfigure("manager", Properties::from([(key, rules.into())]))
@@ -79,7 +79,7 @@ impl House {
         self.framework.settle().await;
     }
 
-    fn put(&self, id: &str, properties: &[(&str, Value)]) -> EndpointDescription {
+    pub(crate) fn put(&self, id: &str, properties: &[(&str, Value)]) -> EndpointDescription {
         let container = ("ecf.endpoint.id", Value::from(format!("x://{id}")));
         let mut all = vec![container];
         all.extend(properties.iter().cloned());
@@ -89,7 +89,7 @@ impl House {
     }
 
     /// The endpoints that are imported, in their order in the registry.
-    async fn imported(&self) -> Vec<String> {
+    pub(crate) async fn imported(&self) -> Vec<String> {
         self.framework.settle().await;
         let imported = Some("(service.imported=true)".parse().unwrap());
         let proxies = self.framework.context().references(None, imported.as_ref());
@@ -99,7 +99,7 @@ impl House {
             .collect()
     }
 
-    fn proxy(&self, id: &str) -> ServiceRef {
+    pub(crate) fn proxy(&self, id: &str) -> ServiceRef {
         let filter = format!("(&(service.imported=true)(endpoint.id={id}))")
             .parse()
             .unwrap();
@@ -109,12 +109,12 @@ impl House {
             .remove(0)
     }
 
-    fn manager(&self) -> Arc<dyn TopologyManager> {
+    pub(crate) fn manager(&self) -> Arc<dyn TopologyManager> {
         Arc::clone(&self.context.service::<dyn TopologyManager>(None).unwrap())
     }
 
     /// Why an endpoint is not imported.
-    fn why(&self, endpoint: &EndpointDescription) -> String {
+    pub(crate) fn why(&self, endpoint: &EndpointDescription) -> String {
         let listener = self
             .context
             .service::<dyn EndpointEventListener>(None)
@@ -124,7 +124,7 @@ impl House {
 }
 
 /// What a line of the shell prints.
-async fn print(house: &House, command: &str, subject: &str) -> String {
+pub(crate) async fn print(house: &House, command: &str, subject: &str) -> String {
     let printed = Arc::new(Mutex::new(String::new()));
     let output = Arc::clone(&printed);
     let session = Session::new(move |text| output.lock().unwrap().push_str(text));
@@ -134,7 +134,7 @@ async fn print(house: &House, command: &str, subject: &str) -> String {
     printed.lock().unwrap().clone()
 }
 
-fn map(entries: &[(&str, Value)]) -> Value {
+pub(crate) fn map(entries: &[(&str, Value)]) -> Value {
     Value::Map(
         entries
             .iter()
@@ -143,7 +143,7 @@ fn map(entries: &[(&str, Value)]) -> Value {
     )
 }
 
-fn none() -> Value {
+pub(crate) fn none() -> Value {
     Value::List(Vec::new())
 }
 
@@ -492,105 +492,4 @@ async fn what_cannot_be_imported_takes_no_place_until_something_changes() {
     let mut done = house.network.log.take();
     done.retain(|line| line.starts_with("import"));
     assert_eq!(done, ["import 5"]);
-}
-
-#[tokio::test]
-async fn only_what_a_component_or_listener_asks_for_is_imported() {
-    let house = House::new(ondemand::FACTORY, Properties::new()).await;
-    let e1 = house.put("e1", &[]);
-    let other = ("objectClass", Value::from(["org.example.other.IOther"]));
-    let far = house.put("o1", &[other.clone(), ("zone", "north".into())]);
-    let wrong = house.put("o2", &[other]);
-    assert!(house.imported().await.is_empty());
-    assert_eq!(house.why(&e1), "nobody asks for org.example.IHello");
-    // A component does.
-    let components = house.framework.components();
-    components
-        .instantiate("guest", "g", Properties::new())
-        .await
-        .unwrap();
-    assert_eq!(house.imported().await, ["e1"]);
-    assert_eq!(
-        components.instance("g").unwrap().state,
-        ComponentState::Valid
-    );
-    components
-        .instantiate("far-guest", "f", Properties::new())
-        .await
-        .unwrap();
-    assert_eq!(house.imported().await, ["e1", "o1"], "its filter counts");
-    assert_eq!(
-        house.why(&wrong),
-        "nobody asks for org.example.other.IOther"
-    );
-    assert_eq!(house.why(&far), "");
-    // What comes later is asked for already.
-    house.put("e2", &[]);
-    assert_eq!(house.imported().await, ["e1", "o1", "e2"]);
-    // With the last who asks it goes.
-    components.kill("g").await.unwrap();
-    assert_eq!(house.imported().await, ["o1"]);
-    // A listener does, too.
-    let listener = house
-        .context
-        .add_service_listener(Some("org.example.IHello"), None, |_| {})
-        .unwrap();
-    assert_eq!(house.imported().await, ["o1", "e1", "e2"]);
-    house.context.remove_listener(listener);
-    assert_eq!(house.imported().await, ["o1"]);
-    // One that wants everything asks for nothing.
-    house
-        .context
-        .add_service_listener(None, None, |_| {})
-        .unwrap();
-    assert_eq!(house.imported().await, ["o1"]);
-    // Exports are as with the basic manager.
-    register_hello(&house.context, exported());
-    house.framework.settle().await;
-    assert_eq!(house.discovery.endpoints().len(), 1);
-}
-
-#[tokio::test]
-async fn those_who_asked_before_the_manager_came_are_heard() {
-    let house = House::new(ondemand::FACTORY, Properties::new()).await;
-    let components = house.framework.components();
-    components.kill("manager").await.unwrap();
-    components
-        .instantiate("guest", "g", Properties::new())
-        .await
-        .unwrap();
-    house.put("e1", &[]);
-    assert!(house.imported().await.is_empty());
-    components
-        .instantiate(ondemand::FACTORY, "manager", Properties::new())
-        .await
-        .unwrap();
-    assert_eq!(house.imported().await, ["e1"]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_look_up_asks_for_a_minute_and_for_as_long_as_it_is_used() {
-    let house = House::new(ondemand::FACTORY, [(ondemand::LINGER, 60)]).await;
-    house.put("e1", &[]);
-    house.put("e2", &[("zone", "north".into())]);
-    let north = "(zone=north)".parse().unwrap();
-    let look_up = || house.context.service::<dyn Hello>(Some(&north));
-    assert!(look_up().is_none(), "it cannot wait for the import");
-    house.framework.settle().await;
-    let guard = look_up().unwrap();
-    assert_eq!(house.imported().await, ["e2"]);
-    tokio::time::sleep(Duration::from_secs(600)).await;
-    assert_eq!(house.imported().await, ["e2"], "it is used");
-    drop(guard);
-    tokio::time::sleep(Duration::from_secs(130)).await;
-    assert!(house.imported().await.is_empty());
-    // Listings ask for nothing.
-    assert!(
-        house
-            .context
-            .references(None, None)
-            .iter()
-            .all(|one| !one.is_imported())
-    );
-    assert!(house.imported().await.is_empty());
 }
