@@ -1,4 +1,7 @@
-//! The floor of discovery: one put and one watch on a real etcd, with nothing between them and gRPC.
+//! The floor of discovery: puts and watches on a real etcd, with nothing between them and gRPC.
+//!
+//! etcd does for it what it does for two frameworks: the put is under a lease, and both ends watch, since each discovers what
+//! others advertise.
 //!
 //! The few messages needed are written out here, with the field numbers of etcd's v3 protocol and only the
 //! fields used, so that nothing of `ferlix-etcd` is measured along.
@@ -18,6 +21,8 @@ use crate::error::Error;
 const PREFIX: &str = "floor/";
 /// What follows every key that begins with the prefix.
 const PREFIX_END: &str = "floor0";
+/// How long the lease lives without a renewal, in seconds: longer than a measurement takes.
+const LEASE: i64 = 3600;
 
 #[derive(Clone, PartialEq, prost::Message)]
 struct PutRequest {
@@ -25,10 +30,31 @@ struct PutRequest {
     key: Bytes,
     #[prost(bytes = "bytes", tag = "2")]
     value: Bytes,
+    #[prost(int64, tag = "3")]
+    lease: i64,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
-struct PutResponse {}
+struct DeleteRangeRequest {
+    #[prost(bytes = "bytes", tag = "1")]
+    key: Bytes,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct LeaseGrantRequest {
+    #[prost(int64, tag = "1")]
+    ttl: i64,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct LeaseGrantResponse {
+    #[prost(int64, tag = "2")]
+    id: i64,
+}
+
+/// An answer of which nothing is looked at.
+#[derive(Clone, PartialEq, prost::Message)]
+struct Done {}
 
 #[derive(Clone, PartialEq, prost::Message)]
 struct WatchRequest {
@@ -100,73 +126,107 @@ pub(crate) async fn read_and_parse(port: u16, top_key: &str) -> Result<usize, Er
     Ok(count)
 }
 
-/// A connection that puts, and another with a running watch, as two processes would have.
+/// Two connections with a running watch each, as two frameworks have them; over one of them keys come and go, under a lease.
 #[derive(Debug)]
 pub(crate) struct PutAndWatch {
     put: Grpc<Channel>,
+    lease: i64,
+    own: Streaming<WatchResponse>,
     events: Streaming<WatchResponse>,
     count: u64,
 }
 
 impl PutAndWatch {
-    /// Connects both, and waits until the watch is there.
+    /// Connects both, and waits until the lease and the watches are there.
     pub(crate) async fn connect(port: u16) -> Result<Self, Error> {
         let endpoint = Endpoint::from_shared(format!("http://127.0.0.1:{port}"))?.tcp_nodelay(true);
-        let mut watch = Grpc::new(endpoint.connect().await?);
-        watch.ready().await?;
-        let create = WatchRequest {
-            create: Some(WatchCreateRequest {
-                key: PREFIX.into(),
-                range_end: PREFIX_END.into(),
-            }),
-        };
-        // The request stream stays open: etcd ends a watch with it.
-        let requests = tokio_stream::iter([create]).chain(tokio_stream::pending());
-        let path = PathAndQuery::from_static("/etcdserverpb.Watch/Watch");
-        let mut events: Streaming<WatchResponse> = watch
-            .streaming(
-                Request::new(requests),
-                path,
-                ProstCodec::<WatchRequest, _>::default(),
-            )
-            .await?
-            .into_inner();
-        match events.message().await? {
-            Some(response) if response.created => {}
-            other => return Err(Error::Answer(format!("{other:?} to a new watch"))),
-        }
+        let mut put = Grpc::new(endpoint.connect().await?);
+        let request = LeaseGrantRequest { ttl: LEASE };
+        let lease: LeaseGrantResponse =
+            call(&mut put, "/etcdserverpb.Lease/LeaseGrant", request).await?;
         Ok(Self {
-            put: Grpc::new(endpoint.connect().await?),
-            events,
+            own: watch(&mut put).await?,
+            events: watch(&mut Grpc::new(endpoint.connect().await?)).await?,
+            put,
+            lease: lease.id,
             count: 0,
         })
     }
 
-    /// Puts `value` under a new key. Returns the time from before the put to the watch's event of it.
+    /// Puts `value` under a new key. Returns the time from before the put to the other connection's event of it.
     pub(crate) async fn time(&mut self, value: &Bytes) -> Result<Duration, Error> {
         self.count += 1;
         let key = Bytes::from(format!("{PREFIX}{}", self.count));
         let request = PutRequest {
             key: key.clone(),
             value: value.clone(),
+            lease: self.lease,
         };
-        let path = PathAndQuery::from_static("/etcdserverpb.KV/Put");
         let begin = Instant::now();
-        let put = async {
-            self.put.ready().await?;
-            let codec = ProstCodec::<_, PutResponse>::default();
-            let answered = self.put.unary(Request::new(request), path, codec);
-            answered.await.map_err(Error::from)
-        };
+        let put = call::<_, Done>(&mut self.put, "/etcdserverpb.KV/Put", request);
         let seen = async {
-            let response = self.events.message().await?;
-            Ok::<_, Error>((begin.elapsed(), response))
+            let entry = next(&mut self.events).await?;
+            Ok::<_, Error>((begin.elapsed(), entry))
         };
-        let (_, (time, response)) = tokio::try_join!(put, seen)?;
-        let entry = response.and_then(|response| response.events.into_iter().next()?.entry);
-        match entry {
-            Some(entry) if entry.key == key && entry.value == *value => Ok(time),
-            other => Err(Error::Answer(format!("{other:?} to a put"))),
+        let (_, (time, entry)) = tokio::try_join!(put, seen)?;
+        if entry.key != key || entry.value != *value {
+            return Err(Error::Answer(format!("{entry:?} to a put")));
         }
+        next(&mut self.own).await?;
+        Ok(time)
     }
+
+    /// Deletes the key that was put last.
+    pub(crate) async fn delete(&mut self) -> Result<(), Error> {
+        let key = Bytes::from(format!("{PREFIX}{}", self.count));
+        let request = DeleteRangeRequest { key };
+        call::<_, Done>(&mut self.put, "/etcdserverpb.KV/DeleteRange", request).await?;
+        next(&mut self.own).await?;
+        next(&mut self.events).await?;
+        Ok(())
+    }
+}
+
+/// Opens a watch of the prefix, and waits until it is there.
+async fn watch(connection: &mut Grpc<Channel>) -> Result<Streaming<WatchResponse>, Error> {
+    connection.ready().await?;
+    let create = WatchRequest {
+        create: Some(WatchCreateRequest {
+            key: PREFIX.into(),
+            range_end: PREFIX_END.into(),
+        }),
+    };
+    // The request stream stays open: etcd ends a watch with it.
+    let requests = tokio_stream::iter([create]).chain(tokio_stream::pending());
+    let path = PathAndQuery::from_static("/etcdserverpb.Watch/Watch");
+    let codec = ProstCodec::<WatchRequest, _>::default();
+    let answered = connection.streaming(Request::new(requests), path, codec);
+    let mut events: Streaming<WatchResponse> = answered.await?.into_inner();
+    match events.message().await? {
+        Some(response) if response.created => Ok(events),
+        other => Err(Error::Answer(format!("{other:?} to a new watch"))),
+    }
+}
+
+/// The entry of the next event.
+async fn next(events: &mut Streaming<WatchResponse>) -> Result<KeyValue, Error> {
+    let response = events.message().await?;
+    let entry = response.and_then(|response| response.events.into_iter().next()?.entry);
+    entry.ok_or_else(|| Error::Answer("a watch without an event".to_owned()))
+}
+
+/// One call.
+async fn call<Q, A>(
+    connection: &mut Grpc<Channel>,
+    path: &'static str,
+    request: Q,
+) -> Result<A, Error>
+where
+    Q: prost::Message + 'static,
+    A: prost::Message + Default + 'static,
+{
+    connection.ready().await?;
+    let path = PathAndQuery::from_static(path);
+    let answered = connection.unary(Request::new(request), path, ProstCodec::default());
+    Ok(answered.await?.into_inner())
 }

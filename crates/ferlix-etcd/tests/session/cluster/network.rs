@@ -193,6 +193,18 @@ impl Scene {
         })
     }
 
+    /// Plays this with every etcd, unless this machine cannot; at the end all have to be the same.
+    async fn play(test: &str, lease: Duration, action: impl AsyncFn(&Self)) {
+        for binary in binaries() {
+            let Some(scene) = Self::start(&binary, test, lease).await else {
+                return;
+            };
+            action(&scene).await;
+            scene.ends_exact().await;
+            ran(&binary, test);
+        }
+    }
+
     async fn ends_exact(self) {
         let dial = self.bridge.dial("c");
         self.cluster
@@ -213,11 +225,8 @@ const LONG: Duration = Duration::from_secs(30);
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs real etcds: cargo xtask test"]
 async fn a_minority_that_is_cut_off_is_left_though_it_still_answers() {
-    for binary in binaries() {
-        let test = "a_minority_that_is_cut_off_is_left_though_it_still_answers";
-        let Some(scene) = Scene::start(&binary, test, LONG).await else {
-            return;
-        };
+    let test = "a_minority_that_is_cut_off_is_left_though_it_still_answers";
+    Scene::play(test, LONG, async |scene| {
         let first = scene.cluster.members[0].endpoint();
         assert_eq!(
             scene.exporter.session.status().endpoint.as_ref(),
@@ -241,19 +250,15 @@ async fn a_minority_that_is_cut_off_is_left_though_it_still_answers() {
         }
         scene.exporter.progress(20).await;
         scene.consumer.missed_nothing();
-        scene.ends_exact().await;
-        ran(&binary, test);
-    }
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs real etcds: cargo xtask test"]
 async fn a_leader_whose_link_is_cut_is_left_for_the_others() {
-    for binary in binaries() {
-        let test = "a_leader_whose_link_is_cut_is_left_for_the_others";
-        let Some(scene) = Scene::start(&binary, test, LONG).await else {
-            return;
-        };
+    let test = "a_leader_whose_link_is_cut_is_left_for_the_others";
+    Scene::play(test, LONG, async |scene| {
         let leader = format!("m{}", scene.cluster.leader().await);
         scene.bridge.cut(&leader, true);
         let cut = Instant::now();
@@ -262,19 +267,15 @@ async fn a_leader_whose_link_is_cut_is_left_for_the_others() {
         scene.bridge.cut(&leader, false);
         scene.exporter.progress(20).await;
         scene.consumer.missed_nothing();
-        scene.ends_exact().await;
-        ran(&binary, test);
-    }
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs real etcds: cargo xtask test"]
 async fn a_consumer_whose_link_was_cut_keeps_what_it_knows_and_catches_up() {
-    for binary in binaries() {
-        let test = "a_consumer_whose_link_was_cut_keeps_what_it_knows_and_catches_up";
-        let Some(scene) = Scene::start(&binary, test, LONG).await else {
-            return;
-        };
+    let test = "a_consumer_whose_link_was_cut_keeps_what_it_knows_and_catches_up";
+    Scene::play(test, LONG, async |scene| {
         scene.bridge.cut("c", true);
         status_is(
             &scene.consumer.session,
@@ -289,20 +290,15 @@ async fn a_consumer_whose_link_was_cut_keeps_what_it_knows_and_catches_up() {
         scene.consumer.snapshot().await;
         since(back, "a snapshot after the link was back");
         scene.consumer.missed_nothing();
-        scene.ends_exact().await;
-        ran(&binary, test);
-    }
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs real etcds: cargo xtask test"]
 async fn an_exporter_whose_link_was_cut_for_longer_than_its_lease_is_there_again() {
-    for binary in binaries() {
-        let test = "an_exporter_whose_link_was_cut_for_longer_than_its_lease_is_there_again";
-        let short = Duration::from_secs(2);
-        let Some(scene) = Scene::start(&binary, test, short).await else {
-            return;
-        };
+    let test = "an_exporter_whose_link_was_cut_for_longer_than_its_lease_is_there_again";
+    Scene::play(test, Duration::from_secs(2), async |scene| {
         let before = scene.exporter.session.status().lease_id;
         scene.bridge.cut("e", true);
         eventually("its keys go with the lease", || {
@@ -317,7 +313,6 @@ async fn an_exporter_whose_link_was_cut_for_longer_than_its_lease_is_there_again
         .await;
         since(back, "keys after the link was back");
         assert_ne!(scene.exporter.session.status().lease_id, before);
-        scene.ends_exact().await;
-        ran(&binary, test);
-    }
+    })
+    .await;
 }
