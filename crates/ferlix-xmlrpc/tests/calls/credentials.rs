@@ -183,8 +183,6 @@ async fn a_certificate_is_the_identity_and_a_new_one_is_shown_when_it_is_there()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_framework_calls_with_password_and_tls_by_properties_alone() {
-    use ferlix_remote::endpoint::EndpointDescription;
-    use ferlix_remote::provider::ImportProvider;
     let authority = Authority::new();
     authority.sign("server");
     fs::write(
@@ -210,34 +208,8 @@ async fn a_framework_calls_with_password_and_tls_by_properties_alone() {
         ("ecf.xmlrpc.server.rules", "allow user:alice".to_owned()),
     ]))
     .await;
-    let context = framework.context();
-    let exporter = context
-        .service::<dyn ferlix_remote::provider::ExportProvider>(None)
-        .unwrap();
-    let container = exporter
-        .container("ecf.xmlrpc.server", &[], &Properties::new())
-        .await
-        .unwrap();
-    assert!(container.id().id.starts_with("https://localhost:"));
-    let endpoint = EndpointDescription::new(Properties::from([
-        ("endpoint.id", Value::from("endpoint")),
-        ("objectClass", Value::from(["org.example.Witness"])),
-        ("endpoint.framework.uuid", Value::from("other")),
-        ("service.imported.configs", Value::from("ecf.xmlrpc.server")),
-        ("ecf.endpoint.id", Value::from(container.id().id)),
-        ("ecf.endpoint.id.ns", Value::from("ecf.namespace.xmlrpc")),
-        ("ecf.rsvc.id", Value::Long(3)),
-    ]))
-    .unwrap();
-    container
-        .export(&endpoint, dispatchers(None))
-        .await
-        .unwrap();
-    let importer = context.service::<dyn ImportProvider>(None).unwrap();
-    let importing = importer.container(&endpoint).await.unwrap();
-    let caller = importing.import(&endpoint).await.unwrap();
-    let proxy = <dyn Witness as Service>::from_caller(caller).unwrap();
+    let (url, proxy) = import_own(&framework).await;
+    assert!(url.starts_with("https://localhost:"), "{url}");
     assert!(soon(proxy.tell()).await.unwrap().starts_with("alice "));
-    drop((exporter, importer, container, importing));
     framework.stop().await.unwrap();
 }

@@ -17,6 +17,8 @@ use ferlix_core::property::{Properties, Value};
 use ferlix_core::service::{CallContext, CallError, Caller as _, Dispatch, Service};
 use ferlix_core::{remote_service, service_impl};
 use ferlix_http::{HttpService as _, MountOptions, Server, ServerOptions, new_token};
+use ferlix_remote::endpoint::EndpointDescription;
+use ferlix_remote::provider::{ExportProvider, ImportProvider};
 use ferlix_xmlrpc::client::{Credentials, Secret, Transport, TransportOptions, XmlRpcCaller};
 use ferlix_xmlrpc::codec::{Response, read_response, write_call};
 use ferlix_xmlrpc::provider::{Services, ServicesOptions, handler};
@@ -221,4 +223,33 @@ async fn framework(properties: Properties) -> Framework {
         .unwrap();
     framework.settle().await;
     framework
+}
+
+/// Exports a witness and imports it into the same framework: the address of the container, and the proxy.
+async fn import_own(framework: &Framework) -> (String, Arc<dyn Witness>) {
+    let context = framework.context();
+    let exporter = context.service::<dyn ExportProvider>(None).unwrap();
+    let container = exporter
+        .container("ecf.xmlrpc.server", &[], &Properties::new())
+        .await
+        .unwrap();
+    let url = container.id().id;
+    let endpoint = EndpointDescription::new(Properties::from([
+        ("endpoint.id", Value::from("endpoint")),
+        ("objectClass", Value::from(["org.example.Witness"])),
+        ("endpoint.framework.uuid", Value::from("other")),
+        ("service.imported.configs", Value::from("ecf.xmlrpc.server")),
+        ("ecf.endpoint.id", Value::from(url.clone())),
+        ("ecf.endpoint.id.ns", Value::from("ecf.namespace.xmlrpc")),
+        ("ecf.rsvc.id", Value::Long(3)),
+    ]))
+    .unwrap();
+    container
+        .export(&endpoint, dispatchers(None))
+        .await
+        .unwrap();
+    let importer = context.service::<dyn ImportProvider>(None).unwrap();
+    let importing = importer.container(&endpoint).await.unwrap();
+    let caller = importing.import(&endpoint).await.unwrap();
+    (url, <dyn Witness as Service>::from_caller(caller).unwrap())
 }

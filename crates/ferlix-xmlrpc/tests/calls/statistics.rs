@@ -3,8 +3,6 @@
 use std::sync::Mutex;
 
 use ferlix_core::command::{Arguments, CommandProvider, Session};
-use ferlix_remote::endpoint::EndpointDescription;
-use ferlix_remote::provider::{ExportProvider, ImportProvider};
 use ferlix_xmlrpc::statistics::{Direction, MethodCalls, Outcome, Statistics};
 
 use super::*;
@@ -156,30 +154,7 @@ async fn hostile_names_make_no_series() {
 /// A framework that exports a witness to itself, and its proxy.
 async fn mirror() -> (Framework, Arc<dyn Witness>) {
     let framework = framework(Properties::new()).await;
-    let context = framework.context();
-    let exporter = context.service::<dyn ExportProvider>(None).unwrap();
-    let container = exporter
-        .container("ecf.xmlrpc.server", &[], &Properties::new())
-        .await
-        .unwrap();
-    let endpoint = EndpointDescription::new(Properties::from([
-        ("endpoint.id", Value::from("endpoint")),
-        ("objectClass", Value::from(["org.example.Witness"])),
-        ("endpoint.framework.uuid", Value::from("other")),
-        ("service.imported.configs", Value::from("ecf.xmlrpc.server")),
-        ("ecf.endpoint.id", Value::from(container.id().id)),
-        ("ecf.endpoint.id.ns", Value::from("ecf.namespace.xmlrpc")),
-        ("ecf.rsvc.id", Value::Long(3)),
-    ]))
-    .unwrap();
-    container
-        .export(&endpoint, dispatchers(None))
-        .await
-        .unwrap();
-    let importer = context.service::<dyn ImportProvider>(None).unwrap();
-    let importing = importer.container(&endpoint).await.unwrap();
-    let caller = importing.import(&endpoint).await.unwrap();
-    let proxy = <dyn Witness as Service>::from_caller(caller).unwrap();
+    let (_, proxy) = import_own(&framework).await;
     (framework, proxy)
 }
 
