@@ -24,7 +24,8 @@
 //! XML of the same name, or are one endpoint, with [`edef_defaults.properties`](crate::edef::DEFAULTS) under all; values that
 //! they ask to be made are made anew when one of these files changes. A file that cannot be read or
 //! is not EDEF is said once and skipped: what its last good content described stays, and the other files are unaffected. A
-//! folder that is not there is one without files. Deliberately absent: writing. Nothing is advertised here.
+//! folder that is not there is one without files. Deliberately absent: writing, for nothing is advertised here; and descriptions that
+//! a bundle has compiled in, which it tells of by an [`EndpointDirectory`](crate::provider::EndpointDirectory) of its own.
 
 mod component;
 mod folder;
