@@ -223,6 +223,9 @@ impl<'a> Reader<'a> {
 
     /// The end tag of the element that is open.
     fn close(&mut self, expected: &'static str) -> Result<(), CodecError> {
+        if self.tokens.ends("</value>") {
+            return Ok(());
+        }
         match self.tokens.child(expected)? {
             None => Ok(()),
             Some(other) => Err(self.unexpected(other, expected)),
@@ -245,6 +248,7 @@ impl<'a> Reader<'a> {
                     Ok(Event::End)
                 }
             },
+            Some(Open::Array) if self.tokens.begins("<value>") => self.value(),
             Some(Open::Array) => match self.tokens.child("value")? {
                 Some(Tag::Value) => self.value(),
                 Some(other) => Err(self.unexpected(other, "value")),
@@ -269,17 +273,28 @@ impl<'a> Reader<'a> {
     /// The name of the next member, up to and with the start tag of its value.
     fn name(&mut self) -> Result<Option<Cow<'a, str>>, CodecError> {
         const EXPECTED: &str = "one name and one value";
-        match self.tokens.child("member")? {
-            Some(Tag::Member) => {}
-            Some(other) => return Err(self.unexpected(other, "member")),
-            None => {
-                self.close_open()?;
-                return Ok(None);
+        if !self.tokens.begins("<member>") {
+            match self.tokens.child("member")? {
+                Some(Tag::Member) => {}
+                Some(other) => return Err(self.unexpected(other, "member")),
+                None => {
+                    self.close_open()?;
+                    return Ok(None);
+                }
             }
         }
-        match self.tokens.child("name or value")? {
+        let first = if self.tokens.begins("<name>") {
+            Some(Tag::Name)
+        } else {
+            self.tokens.child("name or value")?
+        };
+        match first {
             Some(Tag::Name) => {
                 let name = self.tokens.content("the name of a member")?;
+                if self.tokens.begins("<value>") {
+                    self.set_open(Open::Member);
+                    return Ok(Some(name));
+                }
                 match self.tokens.child("name or value")? {
                     Some(Tag::Value) => {
                         self.set_open(Open::Member);
@@ -325,6 +340,9 @@ impl<'a> Reader<'a> {
         match self.open.last() {
             Some(Open::Member) => {
                 self.set_open(Open::Struct);
+                if self.tokens.ends("</member>") {
+                    return Ok(());
+                }
                 match self.tokens.child("name or value")? {
                     None => Ok(()),
                     Some(other) => Err(self.unexpected(other, "one name and one value")),
@@ -344,6 +362,9 @@ impl<'a> Reader<'a> {
                 offset: self.tokens.offset(),
             });
         }
+        if let Some(tag) = self.tokens.type_begins() {
+            return self.typed(tag);
+        }
         let mut text = Cow::Borrowed("");
         let tag = loop {
             match self.tokens.next()? {
@@ -359,6 +380,11 @@ impl<'a> Reader<'a> {
         if !is_blank(&text) {
             return Err(self.unexpected(tag, "a text alone, or one type alone"));
         }
+        self.typed(tag)
+    }
+
+    /// What an element that was begun in a `value` holds.
+    fn typed(&mut self, tag: Tag) -> Result<Event<'a>, CodecError> {
         match tag {
             Tag::Scalar(scalar) => {
                 let event = self.scalar(scalar)?;

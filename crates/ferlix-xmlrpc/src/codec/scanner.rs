@@ -118,6 +118,59 @@ impl<'a> Tokens<'a> {
         }
     }
 
+    /// The start tag `tag`, if it stands here just as it is written by everybody: the steps that are taken most cost a comparison.
+    /// Where they are not, nothing has happened.
+    #[inline]
+    pub(super) fn begins(&mut self, tag: &'static str) -> bool {
+        let found = !self.end_due
+            && self.text.as_bytes()[self.next..].starts_with(tag.as_bytes())
+            && self.elements < self.limits.elements;
+        if found {
+            self.elements += 1;
+            self.at = self.next;
+            self.next += tag.len();
+            self.open.push(&tag[1..tag.len() - 1]);
+        }
+        found
+    }
+
+    /// The end tag `tag` of the element that is open, in the same way.
+    #[inline]
+    pub(super) fn ends(&mut self, tag: &'static str) -> bool {
+        let found = !self.end_due
+            && self.text.as_bytes()[self.next..].starts_with(tag.as_bytes())
+            && self.open.last() == Some(&&tag[2..tag.len() - 1]);
+        if found {
+            self.open.pop();
+            self.at = self.next;
+            self.next += tag.len();
+        }
+        found
+    }
+
+    /// The text of the element that is open, up to and with its end tag, when it is a plain one; where it is not, nothing has
+    /// happened.
+    pub(super) fn plain(&mut self) -> Option<&'a str> {
+        if self.end_due {
+            return None;
+        }
+        let rest = &self.text[self.next..];
+        let length = memchr2(b'<', b'&', rest.as_bytes())?;
+        let (text, after) = rest.split_at(length);
+        let name = self.open.last()?;
+        let is_end = after
+            .strip_prefix("</")
+            .and_then(|after| after.strip_prefix(name))
+            .is_some_and(|after| after.starts_with('>'));
+        if !is_end || length > self.limits.text || is_special(text) {
+            return None;
+        }
+        self.at = self.next + length;
+        self.next = self.at + name.len() + "</>".len();
+        self.open.pop();
+        Some(text)
+    }
+
     fn start_tag(&mut self) -> Result<Token<'a>, CodecError> {
         self.elements += 1;
         if self.elements > self.limits.elements {
@@ -277,11 +330,7 @@ impl<'a> Tokens<'a> {
         self.next = self.at + length;
         self.literal = true;
         let text = &rest[..length];
-        // Without an early exit, so by vector instructions where the text is long.
-        let special = text.bytes().fold(false, |found, byte| {
-            found | (byte == b'\r') | (byte == b'>')
-        });
-        if !special {
+        if !is_special(text) {
             return Ok(Token::Text(Cow::Borrowed(text)));
         }
         if text.contains("]]>") {
@@ -307,6 +356,14 @@ impl<'a> Tokens<'a> {
             offset: self.at,
         }
     }
+}
+
+/// Whether a text without markup and references may be another one than it seems.
+fn is_special(text: &str) -> bool {
+    // Without an early exit, so by vector instructions where the text is long.
+    text.bytes().fold(false, |found, byte| {
+        found | (byte == b'\r') | (byte == b'>')
+    })
 }
 
 /// Carriage returns, with or without a line feed, become line feeds (XML 1.0, 2.11).

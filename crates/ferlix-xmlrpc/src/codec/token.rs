@@ -82,8 +82,26 @@ impl<'a> Tokens<'a> {
         }
     }
 
+    /// The type that begins a value, if it stands here just as it is mostly written.
+    pub(super) fn type_begins(&mut self) -> Option<Tag> {
+        const COMMON: [(&str, Tag); 7] = [
+            ("<string>", Tag::Scalar(Scalar::String)),
+            ("<int>", Tag::Scalar(Scalar::Int)),
+            ("<double>", Tag::Scalar(Scalar::Double)),
+            ("<struct>", Tag::Struct),
+            ("<boolean>", Tag::Scalar(Scalar::Boolean)),
+            ("<array>", Tag::Array),
+            ("<ex:i8>", Tag::Scalar(Scalar::Long)),
+        ];
+        let common = COMMON.iter().find(|(text, _)| self.begins(text));
+        common.map(|(_, tag)| *tag)
+    }
+
     /// The text of the element that was begun, up to and with its end tag.
     pub(super) fn content(&mut self, expected: &'static str) -> Result<Cow<'a, str>, CodecError> {
+        if let Some(text) = self.plain() {
+            return Ok(Cow::Borrowed(text));
+        }
         let mut content = Cow::Borrowed("");
         loop {
             match self.next()? {
