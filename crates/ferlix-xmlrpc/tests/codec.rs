@@ -424,6 +424,12 @@ fn limits_are_kept_and_named() {
         exceeded(&document, &elements(3)),
         Some((Limit::Elements, 3))
     );
+    let list = "<methodResponse><params><param><value><array><data><value>1</value><value><int>2</int></value></data></array></value></param></params></methodResponse>";
+    assert_eq!(exceeded(list, &elements(9)), None);
+    for fewer in 6..9 {
+        let expected = Some((Limit::Elements, fewer));
+        assert_eq!(exceeded(list, &elements(fewer)), expected);
+    }
     let text = |text| Limits {
         text,
         ..Limits::default()
