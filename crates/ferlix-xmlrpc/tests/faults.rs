@@ -160,6 +160,8 @@ impl Load {
                         Ok(answer) => panic!("{value} was answered {answer}"),
                         Err(CallError::Lost { .. }) => "lost",
                         Err(CallError::Unreachable { .. }) => "unreachable",
+                        // A provider that starts again listens before its services are there.
+                        Err(CallError::Refused { .. }) => "refused",
                         Err(CallError::Timeout { .. }) => "timeout",
                         Err(other) => panic!("{other:?}"),
                     };
