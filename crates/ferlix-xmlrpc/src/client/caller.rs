@@ -185,8 +185,6 @@ impl Remote {
         arguments: &[Argument<'_>],
         mut reply: Reply<'_>,
     ) -> Result<(), CallError> {
-        // It is counted as cancelled when this future is dropped.
-        let running = self.counters(method).begin(Instant::now());
         let span = tracing::debug_span!(
             "remote_call",
             service = self.service,
@@ -194,24 +192,26 @@ impl Remote {
             peer = self.peer,
             outcome = Empty,
         );
+        // It is counted as cancelled when this future is dropped.
+        let running = self.counters(method).begin(Instant::now(), span);
+        let span = running.span().clone();
         // That of the call which the service is answering that makes this one.
         let context = CallContext::current();
         let document = self.document(method, arguments);
         let (mut running, answer) = match self.transport.elsewhere() {
             None => {
                 let asked = self.ask(document, context, running);
-                asked.instrument(span.clone()).await
+                asked.instrument(span).await
             }
             Some(runtime) => {
                 let remote = Arc::clone(self);
                 let asked = async move { remote.ask(document, context, running).await };
-                let asked = asked.instrument(span.clone());
+                let asked = asked.instrument(span);
                 self.elsewhere(runtime, asked).await?
             }
         };
         let result = answer.and_then(|answer| self.read(&answer, &mut reply));
         let outcome = result.as_ref().map_or_else(Outcome::from, |()| Outcome::Ok);
-        span.record("outcome", outcome.as_str());
         running.end(outcome);
         result
     }

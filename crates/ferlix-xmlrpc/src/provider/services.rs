@@ -122,6 +122,8 @@ struct Failure {
     outcome: Outcome,
     /// Those of the method that was meant.
     counters: Option<Counters>,
+    /// What was called, as the caller wrote it.
+    called: String,
 }
 
 impl Failure {
@@ -130,6 +132,7 @@ impl Failure {
             fault,
             outcome,
             counters: None,
+            called: String::new(),
         }
     }
 
@@ -307,7 +310,7 @@ impl Services {
         let mut result = Writer::response();
         let mut of_system = None;
         // The document is checked to its end before the method runs.
-        let (mut running, span, ended) =
+        let (mut running, ended) =
             match codec::decode_call(document, &self.options.limits, |method, arguments| {
                 if system::is_served(self, method) {
                     return Asked::System(MethodCall {
@@ -323,11 +326,11 @@ impl Services {
                     // On the heap, so that other calls do not take the room of this one.
                     let (running, answer) = Box::pin(self.system(&origin, call, begun)).await;
                     let ended = answer.map(|value| of_system = Some(value));
-                    (running, Span::none(), ended)
+                    (running, ended)
                 }
                 Err(error) => {
                     let failure = Failure::of_codec(&error);
-                    (self.unknown.begin(begun), Span::none(), Err(failure))
+                    (self.failed(&origin, &failure, begun), Err(failure))
                 }
             };
         if let Some(value) = of_system {
@@ -351,7 +354,6 @@ impl Services {
                 (codec::write_fault(&failure.fault), failure.outcome)
             }
         };
-        span.record("outcome", outcome.as_str());
         running.received(document.len());
         running.sent(answer.len());
         running.end(outcome);
@@ -379,10 +381,12 @@ impl Services {
         let counters = self
             .statistics
             .method(Direction::Exported, "system", &method);
-        let running = counters.begin(begun);
+        let running = counters.begin(begun, span("system", &method, origin));
         let own = self.options.timeout;
         let limit = from_headers(origin.headers).map_or(own, |callers| callers.min(own));
-        let result = match timeout(limit, system::call(self, origin, &method, arguments)).await {
+        let work =
+            system::call(self, origin, &method, arguments).instrument(running.span().clone());
+        let result = match timeout(limit, work).await {
             Ok(result) => result.map_err(|fault| Failure::new(fault, Outcome::Invalid)),
             Err(_) => Err(too_late(&method, limit)),
         };
@@ -399,11 +403,10 @@ impl Services {
         let mut arguments = ValueDecoder::list(arguments);
         let mut result = ValueEncoder::new();
         let call = self.prepare(origin, method, &mut arguments, &mut result);
-        let (mut running, span, ended) = self.make(origin, call, Instant::now()).await;
+        let (mut running, ended) = self.make(origin, call, Instant::now()).await;
         let outcome = ended
             .as_ref()
             .map_or_else(|failure| failure.outcome, |()| Outcome::Ok);
-        span.record("outcome", outcome.as_str());
         running.end(outcome);
         ended.map_err(|failure| failure.fault)?;
         let result = result.finish();
@@ -416,23 +419,27 @@ impl Services {
         origin: &Origin<'_>,
         call: Result<Call<'_>, Failure>,
         begun: Instant,
-    ) -> (Running, Span, Result<(), Failure>) {
+    ) -> (Running, Result<(), Failure>) {
         match call {
             Ok(Call { target, work }) => {
                 // It is counted as cancelled when this future is dropped.
-                let running = target.counters.begin(begun);
-                let span = span(&target, origin);
+                let service = target.dispatch.interface().name;
+                let span = span(service, target.method, origin);
+                let running = target.counters.begin(begun, span);
                 let context = context(origin, begun + target.limit);
                 let result = run(target, context.scope(work))
-                    .instrument(span.clone())
+                    .instrument(running.span().clone())
                     .await;
-                (running, span, result)
+                (running, result)
             }
-            Err(failure) => {
-                let counters = failure.counters.as_ref().unwrap_or(&self.unknown);
-                (counters.begin(begun), Span::none(), Err(failure))
-            }
+            Err(failure) => (self.failed(origin, &failure, begun), Err(failure)),
         }
+    }
+
+    /// A call that comes to nothing before a method runs. Its span has the name as the caller wrote it, and no service.
+    fn failed(&self, origin: &Origin<'_>, failure: &Failure, begun: Instant) -> Running {
+        let counters = failure.counters.as_ref().unwrap_or(&self.unknown);
+        counters.begin(begun, span("", &failure.called, origin))
     }
 
     /// Finds what is called, and lets it read its arguments; its result goes into `result`, later.
@@ -443,7 +450,10 @@ impl Services {
         arguments: &mut dyn Decoder<'_>,
         result: &'a mut (dyn Encoder + Send),
     ) -> Result<Call<'a>, Failure> {
-        let target = self.resolve(origin, method)?;
+        let target = self.resolve(origin, method).map_err(|failure| Failure {
+            called: shortened(method).to_owned(),
+            ..failure
+        })?;
         let Target {
             dispatch, method, ..
         } = &target;
@@ -455,6 +465,7 @@ impl Services {
             Ok(work) => Ok(Call { target, work }),
             Err(panic) => Err(Failure {
                 counters: Some(target.counters.clone()),
+                called: (*method).to_owned(),
                 ..panicked(&target, &*panic)
             }),
         }
@@ -495,10 +506,10 @@ impl Services {
             } else {
                 no_service()
             };
+            let outcome = found.map_or(Outcome::Unknown, |_| Outcome::Refused);
             return Err(Failure {
-                fault,
-                outcome: found.map_or(Outcome::Unknown, |_| Outcome::Refused),
                 counters: found.map(|(_, method)| method.counters.clone()),
+                ..Failure::new(fault, outcome)
             });
         };
         let own = exported.timeout.unwrap_or(self.options.timeout);
@@ -614,11 +625,11 @@ fn trace(headers: &HeaderMap) -> Option<TraceContext> {
 }
 
 /// The span of a call; nothing is made when nobody listens.
-fn span(target: &Target, origin: &Origin<'_>) -> Span {
+fn span(service: &str, method: &str, origin: &Origin<'_>) -> Span {
     tracing::debug_span!(
         "call",
-        service = target.dispatch.interface().name,
-        method = target.method,
+        service,
+        method,
         peer = origin.peer.map(tracing::field::display),
         caller = origin.identity.map(tracing::field::display),
         trace = origin

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use ferlix_core::service::CallError;
+use tracing::Span;
 
 use super::Direction;
 
@@ -147,9 +148,10 @@ impl Method {
     }
 }
 
-/// A call in flight.
+/// A call in flight, and its span: what ends the one is written into the other.
 pub(crate) struct Running {
     method: Arc<Method>,
+    span: Span,
     begun: Instant,
     outcome: Outcome,
     received: u64,
@@ -157,15 +159,21 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    pub(super) fn new(method: Arc<Method>, begun: Instant) -> Self {
+    pub(super) fn new(method: Arc<Method>, begun: Instant, span: Span) -> Self {
         method.in_flight.fetch_add(1, Ordering::Relaxed);
         Self {
             method,
+            span,
             begun,
             outcome: Outcome::Cancelled,
             received: 0,
             sent: 0,
         }
+    }
+
+    /// The span in which its work is done.
+    pub(crate) const fn span(&self) -> &Span {
+        &self.span
     }
 
     /// So many bytes of a document came.
@@ -178,7 +186,7 @@ impl Running {
         self.sent += bytes as u64;
     }
 
-    /// How the call ended: it is counted so when this is dropped.
+    /// How the call ended: it is counted so, and its span says so, when this is dropped.
     pub(crate) const fn end(&mut self, outcome: Outcome) {
         self.outcome = outcome;
     }
@@ -186,6 +194,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
+        self.span.record("outcome", self.outcome.as_str());
         let elapsed = self.begun.elapsed();
         let bucket = LATENCY_BOUNDS.partition_point(|bound| *bound < elapsed);
         let nanoseconds = u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX);

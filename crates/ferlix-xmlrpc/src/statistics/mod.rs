@@ -16,6 +16,8 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use tracing::Span;
+
 pub(crate) use command::{CallStatistics, XmlRpcCalls};
 pub(crate) use method::Running;
 pub use method::{LATENCY_BOUNDS, MethodCalls, Outcome};
@@ -125,9 +127,10 @@ impl fmt::Debug for Statistics {
 pub(crate) struct Counters(Arc<Method>);
 
 impl Counters {
-    /// A call begins; it ended as [`Outcome::Cancelled`] when it is dropped without another word.
-    pub(crate) fn begin(&self, begun: Instant) -> Running {
-        Running::new(Arc::clone(&self.0), begun)
+    /// A call begins, whose span has a field `outcome`; it ended as [`Outcome::Cancelled`] when it is dropped without
+    /// another word.
+    pub(crate) fn begin(&self, begun: Instant, span: Span) -> Running {
+        Running::new(Arc::clone(&self.0), begun, span)
     }
 }
 
@@ -142,8 +145,8 @@ mod tests {
         let statistics = Statistics::new();
         let counters = statistics.method(Direction::Exported, "a.B", "c");
         let begun = Instant::now();
-        let first = counters.begin(begun);
-        let mut second = counters.begin(begun);
+        let first = counters.begin(begun, Span::none());
+        let mut second = counters.begin(begun, Span::none());
         assert_eq!(statistics.snapshot()[0].in_flight, 2);
         second.received(10);
         second.sent(7);
@@ -170,10 +173,10 @@ mod tests {
         for index in 0..MOST_METHODS * 2 {
             statistics
                 .method(Direction::Imported, "passing", &index.to_string())
-                .begin(Instant::now());
+                .begin(Instant::now(), Span::none());
         }
         assert!(statistics.lock().len() <= MOST_METHODS);
-        kept.begin(Instant::now()).end(Outcome::Ok);
+        kept.begin(Instant::now(), Span::none()).end(Outcome::Ok);
         let snapshot = statistics.snapshot();
         let calls = snapshot.iter().find(|calls| &*calls.service == "kept");
         assert_eq!(calls.unwrap().total(), 1);
@@ -181,7 +184,9 @@ mod tests {
             .map(|index| statistics.method(Direction::Exported, "held", &index.to_string()))
             .collect();
         for counters in &held {
-            counters.begin(Instant::now()).end(Outcome::Ok);
+            counters
+                .begin(Instant::now(), Span::none())
+                .end(Outcome::Ok);
         }
         let snapshot = statistics.snapshot();
         assert!(snapshot.len() <= MOST_METHODS + 1, "{}", snapshot.len());

@@ -4,6 +4,7 @@ use std::io::Write;
 use std::sync::Mutex;
 
 use ferlix_core::service::TraceContext;
+use ferlix_xmlrpc::provider::Rules;
 use tracing_subscriber::fmt::format::FmtSpan;
 
 use super::*;
@@ -121,4 +122,46 @@ async fn calls_have_spans_with_method_peer_and_outcome() {
     soon(proxy.relay()).await.unwrap_err();
     let gone = written.closed("remote_call", "relay").await;
     assert!(gone.ends_with(" outcome=\"gone\""), "{gone}");
+}
+
+#[tokio::test]
+async fn calls_that_come_to_nothing_have_spans_too() {
+    let written = Written::default();
+    let _guard = written.subscribe();
+    let rules: Rules = "deny anyone org.example.Witness fail; allow anyone"
+        .parse()
+        .unwrap();
+    let services = Arc::new(Services::new(ServicesOptions::default()).with_rules(rules));
+    services.insert(3, dispatchers(None), None);
+    let server = serve(Arc::clone(&services), options()).await;
+    let caller = caller(&server, &TransportOptions::default());
+    for method in ["fail", "nothing"] {
+        soon(caller.call_values(method, vec![])).await.unwrap_err();
+    }
+    let proxy = witness(&caller);
+    {
+        let mut given_up = std::pin::pin!(proxy.never());
+        while services.running() == 0 {
+            let poll = futures_util::poll!(&mut given_up);
+            assert!(poll.is_pending(), "{poll:?}");
+            tokio::task::yield_now().await;
+        }
+    }
+    let wrong = services
+        .answer(&http::HeaderMap::new(), b"<methodCall>")
+        .await;
+    assert!(!wrong.is_empty());
+
+    for (method, outcome) in [
+        ("3.fail", "refused"),
+        ("3.nothing", "unknown"),
+        ("never", "cancelled"),
+        ("", "invalid"),
+    ] {
+        let exported = written.closed("call", method).await;
+        let ended = format!(" outcome=\"{outcome}\"");
+        assert!(exported.ends_with(&ended), "{method}: {exported}");
+    }
+    let imported = written.closed("remote_call", "never").await;
+    assert!(imported.ends_with(" outcome=\"cancelled\""), "{imported}");
 }
