@@ -13,6 +13,7 @@ mod watch;
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -290,7 +291,8 @@ impl Client {
         F: Future<Output = Result<Response<A>, Status>>,
     {
         let limit = self.inner.config.call_timeout;
-        let attempt = async {
+        // Pinned where it is made: it is large, and the timeout would move it.
+        let attempt = pin!(async {
             let token = self.inner.token.current();
             let first = send(self.clone(), self.request(message.clone())).await;
             match first {
@@ -301,7 +303,7 @@ impl Client {
                 }
                 other => other.map_err(|status| self.said(call, status)),
             }
-        };
+        });
         match timeout(limit, attempt).await {
             Ok(answer) => answer.map(Response::into_inner),
             Err(_) => Err(Error::Timeout {

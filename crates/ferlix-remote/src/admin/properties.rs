@@ -37,14 +37,12 @@ impl Template {
         service: &Properties,
         previous: Option<i64>,
     ) -> Result<EndpointDescription, Error> {
-        let mut properties = Properties::new();
-        for (key, value) in service.iter().filter(|(key, _)| is_public(key)) {
-            properties.insert(key, value.clone());
-        }
+        let mut properties = service.clone();
+        properties.retain(|key, _| is_public(key));
         for (package, version) in &self.versions {
             properties.insert_absent(names::package_version_key(package), version.as_str());
         }
-        let mut set = |key: &str, value: Value| properties.insert(key, value);
+        let mut set = |key: &str, value: Value| properties.insert(names::shared(key), value);
         set(names::OBJECT_CLASS, texts(&self.interfaces));
         set(
             names::REMOTE_CONFIGS_SUPPORTED,
@@ -96,28 +94,26 @@ pub(crate) fn proxy_properties(
     supported: &[String],
 ) -> Properties {
     let described = endpoint.properties();
-    let mut properties: Properties = described
-        .iter()
-        .filter(|(key, _)| !names::is_reserved(key))
-        .map(|(key, value)| (key, value.clone()))
-        .collect();
+    let mut properties = described.clone();
+    properties.retain(|key, _| !names::is_reserved(key));
     // From a peer that sends texts only it is a text; the registry orders by a number.
     if let Some(ranking) = properties.remove(names::SERVICE_RANKING)
         && let Ok(ranking) = i32::from_value(ranking)
     {
         properties.insert(names::SERVICE_RANKING, ranking);
     }
-    properties.insert(names::SERVICE_IMPORTED, true);
-    properties.insert(names::SERVICE_IMPORTED_CONFIGS, [configuration]);
-    properties.insert(names::ENDPOINT_ID, endpoint.id());
+    let mut set = |key: &str, value: Value| properties.insert(names::shared(key), value);
+    set(names::SERVICE_IMPORTED, true.into());
+    set(names::SERVICE_IMPORTED_CONFIGS, [configuration].into());
+    set(names::ENDPOINT_ID, endpoint.id().into());
     for key in [names::ENDPOINT_FRAMEWORK_UUID, names::ECF_ASYNC_INTERFACES] {
         if let Some(value) = described.get(key) {
-            properties.insert(key, value.clone());
+            set(key, value.clone());
         }
     }
     let intents = proxy_intents(endpoint, supported);
     if !intents.is_empty() {
-        properties.insert(names::SERVICE_INTENTS, texts(&intents));
+        set(names::SERVICE_INTENTS, texts(&intents));
     }
     properties
 }

@@ -94,9 +94,10 @@ impl Task {
         while self.ledger.in_flight() < WRITES_IN_FLIGHT
             && let Some(work) = self.ledger.next(now)
         {
-            let client = client.clone();
+            // Boxed, for a task moves its future several times before its first step.
+            let writing = Box::pin(write(client.clone(), work, lease));
             self.operations
-                .spawn(async move { Done::Wrote(write(client, work, lease).await) });
+                .spawn(async move { Done::Wrote(writing.await) });
         }
     }
 
