@@ -1,5 +1,6 @@
 //! The Python programs in `tests/python`, spoken to in their line protocol (see `driver.py`).
 
+use std::collections::BTreeMap;
 use std::process::Command;
 
 use serde_json::Value;
@@ -30,6 +31,26 @@ impl PythonPeer {
         Self {
             program: Program::start(script, command),
         }
+    }
+
+    /// Runs a script that prints a line for each case, to its end: the cases by name, and what came of them.
+    ///
+    /// # Panics
+    /// When it cannot be started, does not end, or ends with an error; when a line is no case.
+    pub fn cases(script: &str, arguments: &[&str]) -> BTreeMap<String, Value> {
+        let mut peer = Self::start(script, arguments);
+        let status = peer.program.wait_for_end();
+        assert!(status.success(), "{}", peer.program.transcript());
+        let lines = peer.program.lines(Stream::Output);
+        let case = |line: &String| {
+            let mut fields = message(Stream::Output, line)?;
+            let case = fields.as_object_mut()?.remove("case")?;
+            Some((case.as_str()?.to_owned(), fields))
+        };
+        lines
+            .iter()
+            .map(|line| case(line).unwrap_or_else(|| panic!("no case: {line}")))
+            .collect()
     }
 
     /// The process, to wait for prints, pause or kill.

@@ -2,7 +2,6 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail the test")]
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -10,10 +9,9 @@ use ferlix::http::HttpService;
 use ferlix::prelude::*;
 use ferlix::remote::admin::RemoteServiceAdmin;
 use ferlix_tests::PythonPeer;
-use ferlix_tests::program::Stream;
 use rcgen::{BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, KeyPair};
 use rcgen::{CertifiedIssuer, KeyUsagePurpose};
-use serde_json::{Value as Json, json};
+use serde_json::json;
 
 #[remote_service("ferlix.test.Guarded", version = "1.0.0")]
 trait Guarded: Send + Sync {
@@ -79,23 +77,6 @@ fn certificates(folder: &Path) {
     }
 }
 
-fn outcomes(arguments: &[String]) -> BTreeMap<String, Json> {
-    let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
-    let mut peer = PythonPeer::start("xmlrpc_secure.py", &arguments);
-    let program = peer.program();
-    assert!(program.wait_for_end().success(), "{}", program.transcript());
-    program
-        .lines(Stream::Output)
-        .iter()
-        .map(|line| {
-            let mut fields: Json = serde_json::from_str(line).unwrap();
-            let case = fields["case"].take();
-            fields.as_object_mut().unwrap().remove("case");
-            (case.as_str().unwrap().to_owned(), fields)
-        })
-        .collect()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs iPOPO: cargo xtask test"]
 async fn pythons_client_proves_who_it_is() {
@@ -152,7 +133,7 @@ async fn pythons_client_proves_who_it_is() {
             .is_none(),
         "rules are nobody else's business"
     );
-    let arguments = vec![
+    let arguments = [
         port.to_string(),
         endpoint.remote_service_id().to_string(),
         file("ca.pem"),
@@ -162,9 +143,12 @@ async fn pythons_client_proves_who_it_is() {
         file("carol.pem"),
         file("carol.key"),
     ];
-    let outcomes = tokio::task::spawn_blocking(move || outcomes(&arguments))
-        .await
-        .unwrap();
+    let outcomes = tokio::task::spawn_blocking(move || {
+        let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+        PythonPeer::cases("xmlrpc_secure.py", &arguments)
+    })
+    .await
+    .unwrap();
     let unknown = json!({"http": 401});
     for (case, wanted) in [
         ("password", json!({"result": ["alice", "a"]})),

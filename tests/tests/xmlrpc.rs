@@ -14,7 +14,6 @@ use ferlix::property::DateTime;
 use ferlix::registry::ServiceGuard;
 use ferlix::remote::admin::RemoteServiceAdmin;
 use ferlix::remote::endpoint::{EndpointDescription, WireKind, WireProperty, decode};
-use ferlix_tests::program::Stream;
 use ferlix_tests::{DEADLINE, PythonPeer};
 use serde_json::{Value as Json, json};
 
@@ -117,23 +116,6 @@ async fn soon<T>(call: impl Future<Output = T>) -> T {
         .expect("a call ends by the deadline")
 }
 
-/// The cases of the matrix and what came of them, from Python's client against our server.
-fn run_matrix(url: &str, id: &str) -> BTreeMap<String, Json> {
-    let mut matrix = PythonPeer::start("xmlrpc_matrix.py", &[url, id, "echo", "twice"]);
-    let program = matrix.program();
-    assert!(program.wait_for_end().success(), "{}", program.transcript());
-    program
-        .lines(Stream::Output)
-        .iter()
-        .map(|line| {
-            let mut fields: Json = serde_json::from_str(line).unwrap();
-            let case = fields["case"].take();
-            fields.as_object_mut().unwrap().remove("case");
-            (case.as_str().unwrap().to_owned(), fields)
-        })
-        .collect()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs iPOPO: cargo xtask test"]
 async fn pythons_client_calls_us_in_every_way() {
@@ -156,9 +138,11 @@ async fn pythons_client_calls_us_in_every_way() {
         endpoint.container_id().to_owned(),
         endpoint.remote_service_id().to_string(),
     );
-    let outcomes = tokio::task::spawn_blocking(move || run_matrix(&url, &id))
-        .await
-        .unwrap();
+    let outcomes = tokio::task::spawn_blocking(move || {
+        PythonPeer::cases("xmlrpc_matrix.py", &[&url, &id, "echo", "twice"])
+    })
+    .await
+    .unwrap();
     for (cases, field) in [(answered(), "result"), (refused(), "http")] {
         for (case, wanted) in cases {
             let outcome = outcomes
