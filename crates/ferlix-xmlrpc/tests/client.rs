@@ -12,6 +12,7 @@ use ferlix_core::service::{CallError, Caller as _};
 use ferlix_xmlrpc::Error;
 use ferlix_xmlrpc::client::{Transport, TransportOptions, XmlRpcCaller};
 use ferlix_xmlrpc::codec::{Limits, read_call, write_response};
+use futures_util::FutureExt as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
@@ -503,4 +504,18 @@ fn addresses_are_checked() {
             (made, _) => panic!("{url}: {made:?}"),
         }
     }
+}
+
+#[test]
+fn without_any_runtime_a_call_fails_and_does_not_panic() {
+    let transport = Transport::new(&TransportOptions::default()).unwrap();
+    let caller = XmlRpcCaller::new(&transport, "http://h/xml-rpc", 1, "x").unwrap();
+    let error = caller
+        .call_values("m", vec![])
+        .now_or_never()
+        .unwrap()
+        .unwrap_err();
+    assert!(matches!(error, CallError::Unreachable { .. }), "{error:?}");
+    let error = caller.probe().now_or_never().unwrap().unwrap_err();
+    assert!(matches!(error, CallError::Unreachable { .. }), "{error:?}");
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, ready};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -28,7 +28,7 @@ use tracing::field::Empty;
 use super::credentials::Authorization;
 use super::transport::Transport;
 use crate::codec::{self, CodecError, Writer};
-use crate::error::Error;
+use crate::error::{BoxError, Error};
 use crate::provider::{Encoding, Packed, TRACE_PARENT, TRACE_STATE, unpack};
 use crate::statistics::{Counters, Direction, Outcome, Running};
 use crate::timeout::{DEFAULT_TIMEOUT, TIMEOUT_HEADER};
@@ -133,8 +133,9 @@ impl Caller for XmlRpcCaller {
     fn probe(&self) -> BoxFuture<'static, Result<(), CallError>> {
         let remote = Arc::clone(&self.remote);
         match self.remote.transport.elsewhere() {
-            None => Box::pin(async move { remote.probe().await }),
-            Some(runtime) => {
+            Ok(None) => Box::pin(async move { remote.probe().await }),
+            Err(error) => Box::pin(ready(Err(remote.unreachable(error)))),
+            Ok(Some(runtime)) => {
                 let runtime = runtime.clone();
                 Box::pin(async move {
                     let probed = Arc::clone(&remote);
@@ -199,11 +200,12 @@ impl Remote {
         let context = CallContext::current();
         let document = self.document(method, arguments);
         let (mut running, answer) = match self.transport.elsewhere() {
-            None => {
+            Err(error) => (running, Err(self.unreachable(error))),
+            Ok(None) => {
                 let asked = self.ask(document, context, running);
                 asked.instrument(span).await
             }
-            Some(runtime) => {
+            Ok(Some(runtime)) => {
                 let remote = Arc::clone(self);
                 let asked = async move { remote.ask(document, context, running).await };
                 let asked = asked.instrument(span);
@@ -330,12 +332,7 @@ impl Remote {
                     return Err(self.protocol(error.to_string(), Some(error)));
                 }
                 Err(error @ Error::Lost(_)) => return Err(self.lost(error)),
-                Err(error) => {
-                    return Err(CallError::Unreachable {
-                        peer: self.peer.clone(),
-                        source: Box::new(error),
-                    });
-                }
+                Err(error) => return Err(self.unreachable(error)),
             }
         };
         let encoding = self.check_head(&response, document.len())?;
@@ -366,21 +363,22 @@ impl Remote {
         let response = match self.transport.send(request).await {
             Ok(response) => response,
             // An answer that is no HTTP is no answer of an XML-RPC server.
-            Err(error) => {
-                return Err(CallError::Unreachable {
-                    peer: self.peer.clone(),
-                    source: Box::new(error),
-                });
-            }
+            Err(error) => return Err(self.unreachable(error)),
         };
         match response.status() {
             StatusCode::BAD_GATEWAY
             | StatusCode::SERVICE_UNAVAILABLE
-            | StatusCode::GATEWAY_TIMEOUT => Err(CallError::Unreachable {
-                peer: self.peer.clone(),
-                source: format!("status {}", response.status()).into(),
-            }),
+            | StatusCode::GATEWAY_TIMEOUT => {
+                Err(self.unreachable(format!("status {}", response.status())))
+            }
             _ => Ok(()),
+        }
+    }
+
+    fn unreachable(&self, source: impl Into<BoxError>) -> CallError {
+        CallError::Unreachable {
+            peer: self.peer.clone(),
+            source: source.into(),
         }
     }
 

@@ -20,7 +20,7 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::TlsConnector;
 
-use tokio::runtime::Handle;
+use tokio::runtime::{Handle, TryCurrentError};
 
 use super::connector::Connector;
 use super::credentials::{Authorization, Credentials};
@@ -114,10 +114,15 @@ impl Transport {
     }
 
     /// The runtime to go to when the thread that calls is on none.
-    pub(super) fn elsewhere(&self) -> Option<&Handle> {
-        self.runtime
-            .as_ref()
-            .filter(|_| Handle::try_current().is_err())
+    ///
+    /// # Errors
+    /// When there is none to go to, either.
+    pub(super) fn elsewhere(&self) -> Result<Option<&Handle>, TryCurrentError> {
+        match (Handle::try_current(), &self.runtime) {
+            (Ok(_), _) => Ok(None),
+            (Err(_), Some(runtime)) => Ok(Some(runtime)),
+            (Err(error), None) => Err(error),
+        }
     }
 
     pub(super) fn takes_gzip(&self) -> bool {
