@@ -8,7 +8,8 @@ use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 
 use super::incoming::{self, Encoding, NoDocument, Packed};
-use super::services::{Origin, Services};
+use super::origin::Origin;
+use super::services::Services;
 use crate::error::BoxError;
 
 /// Makes the handler that answers POSTs with what the services say.

@@ -18,6 +18,7 @@ mod import;
 mod incoming;
 mod intents;
 mod options;
+mod origin;
 mod rules;
 mod services;
 mod system;
@@ -27,9 +28,10 @@ pub use handler::handler;
 pub(crate) use import::{XmlRpcImportContainer, XmlRpcImportProvider};
 pub(crate) use incoming::{Encoding, Packed, unpack};
 pub use options::{ServicesOptions, TypedFaults};
+pub use origin::Origin;
+pub(crate) use origin::{TRACE_PARENT, TRACE_STATE};
 pub use rules::{RuleError, Rules};
-pub use services::{Origin, Services};
-pub(crate) use services::{TRACE_PARENT, TRACE_STATE};
+pub use services::Services;
 
 /// The configuration type by which services are exported, and the factory of export containers.
 pub const SERVER_CONFIGURATION: &str = "ecf.xmlrpc.server";

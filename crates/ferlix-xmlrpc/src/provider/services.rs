@@ -3,7 +3,6 @@
 use std::any::Any;
 use std::collections::HashMap;
 use std::fmt;
-use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -11,25 +10,21 @@ use std::time::{Duration, Instant};
 use ferlix_core::property::{
     Decoder, Encoder, Event, FromValue as _, IntoValue as _, Value, ValueDecoder, ValueEncoder,
 };
-use ferlix_core::service::{BoxFuture, CallContext, CallError, Dispatch, Identity, TraceContext};
+use ferlix_core::service::{BoxFuture, CallError, Dispatch};
 use futures_util::FutureExt as _;
+use http::HeaderMap;
 use http::header::USER_AGENT;
-use http::{HeaderMap, HeaderName};
 use tokio::time::timeout;
-use tracing::field::Empty;
-use tracing::{Instrument as _, Span};
+use tracing::Instrument as _;
 
 use super::incoming::Room;
 use super::options::{ServicesOptions, TypedFaults};
+use super::origin::Origin;
 use super::rules::Rules;
 use super::system;
 use crate::codec::{self, CodecError, Fault, MethodCall, Writer};
 use crate::statistics::{Counters, Direction, Outcome, Running, Statistics};
 use crate::timeout::from_headers;
-
-/// The headers of W3C Trace Context.
-pub(crate) const TRACE_PARENT: HeaderName = HeaderName::from_static("traceparent");
-pub(crate) const TRACE_STATE: HeaderName = HeaderName::from_static("tracestate");
 
 /// The services that one container exports, by the number that calls name them by (`ecf.rsvc.id`).
 ///
@@ -70,28 +65,6 @@ struct Method {
     /// The interface, by its place; the first that has the method.
     interface: usize,
     counters: Counters,
-}
-
-/// Where a call comes from.
-#[derive(Clone, Copy, Debug)]
-pub struct Origin<'a> {
-    /// The headers of the request.
-    pub headers: &'a HeaderMap,
-    /// The address of the caller.
-    pub peer: Option<SocketAddr>,
-    /// Who the caller has proved to be.
-    pub identity: Option<&'a Arc<Identity>>,
-}
-
-/// From nobody knows where.
-impl<'a> From<&'a HeaderMap> for Origin<'a> {
-    fn from(headers: &'a HeaderMap) -> Self {
-        Self {
-            headers,
-            peer: None,
-            identity: None,
-        }
-    }
 }
 
 /// A method that may be called.
@@ -381,7 +354,7 @@ impl Services {
         let counters = self
             .statistics
             .method(Direction::Exported, "system", &method);
-        let running = counters.begin(begun, span("system", &method, origin));
+        let running = counters.begin(begun, origin.span("system", &method));
         let own = self.options.timeout;
         let limit = from_headers(origin.headers).map_or(own, |callers| callers.min(own));
         let work =
@@ -424,9 +397,9 @@ impl Services {
             Ok(Call { target, work }) => {
                 // It is counted as cancelled when this future is dropped.
                 let service = target.dispatch.interface().name;
-                let span = span(service, target.method, origin);
+                let span = origin.span(service, target.method);
                 let running = target.counters.begin(begun, span);
-                let context = context(origin, begun + target.limit);
+                let context = origin.context(begun + target.limit);
                 let result = run(target, context.scope(work))
                     .instrument(running.span().clone())
                     .await;
@@ -439,7 +412,7 @@ impl Services {
     /// A call that comes to nothing before a method runs. Its span has the name as the caller wrote it, and no service.
     fn failed(&self, origin: &Origin<'_>, failure: &Failure, begun: Instant) -> Running {
         let counters = failure.counters.as_ref().unwrap_or(&self.unknown);
-        counters.begin(begun, span("", &failure.called, origin))
+        counters.begin(begun, origin.span("", &failure.called))
     }
 
     /// Finds what is called, and lets it read its arguments; its result goes into `result`, later.
@@ -592,52 +565,6 @@ fn too_late(method: &str, limit: Duration) -> Failure {
     let message = format!("no result of {method} within {limit:?}");
     let fault = Fault::new("TimeoutError", &message);
     Failure::new(fault, Outcome::Timeout)
-}
-
-/// What the service may know of the call.
-fn context(origin: &Origin<'_>, deadline: Instant) -> CallContext {
-    let mut context = CallContext::default().with_deadline(deadline);
-    if let Some(peer) = origin.peer {
-        context = context.with_peer(peer);
-    }
-    if let Some(identity) = origin.identity {
-        context = context.with_identity(Arc::clone(identity));
-    }
-    if let Some(trace) = trace(origin.headers) {
-        context = context.with_trace(Arc::new(trace));
-    }
-    context
-}
-
-/// The trace that the headers name; several `tracestate` headers are one, as the recommendation says.
-fn trace(headers: &HeaderMap) -> Option<TraceContext> {
-    let mut parents = headers.get_all(&TRACE_PARENT).iter();
-    let parent = parents.next()?.to_str().ok()?;
-    if parents.next().is_some() {
-        return None;
-    }
-    let states: Vec<_> = headers
-        .get_all(&TRACE_STATE)
-        .iter()
-        .filter_map(|state| state.to_str().ok())
-        .collect();
-    TraceContext::new(parent, Some(&states.join(",")))
-}
-
-/// The span of a call; nothing is made when nobody listens.
-fn span(service: &str, method: &str, origin: &Origin<'_>) -> Span {
-    tracing::debug_span!(
-        "call",
-        service,
-        method,
-        peer = origin.peer.map(tracing::field::display),
-        caller = origin.identity.map(tracing::field::display),
-        trace = origin
-            .headers
-            .get(&TRACE_PARENT)
-            .and_then(|parent| parent.to_str().ok()),
-        outcome = Empty,
-    )
 }
 
 /// The start of a name that the caller chose, for a message.

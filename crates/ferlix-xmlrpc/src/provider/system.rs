@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 
 use ferlix_core::property::Value;
 
-use super::services::{Origin, Services};
+use super::origin::Origin;
+use super::services::Services;
 use crate::codec::Fault;
 
 const LIST: &str = "system.listMethods";
