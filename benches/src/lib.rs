@@ -2,7 +2,7 @@
 //! the least code that does the same work.
 //!
 //! `cargo xtask bench [name…]` builds this in release mode and runs it, each in a minute or so. In come the names of benchmarks, out
-//! goes a table for each: medians of [`REPETITIONS`] repetitions, in each of which the floor and what is
+//! goes a table for each: medians of `REPETITIONS` repetitions, in each of which the floor and what is
 //! measured take turns, so that a machine that changes pace changes it for both. The ratio to the floor is
 //! the figure to compare between machines and days; it is taken of each pair of turns, before the median. Nothing is judged here, and nothing is stored.
 
