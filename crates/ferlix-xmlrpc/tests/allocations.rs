@@ -4,48 +4,22 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod echo;
+
+use std::future::ready;
 use std::sync::Arc;
 
-use ferlix_core::property::{Decoder, Encoder, Event, FromValue as _, IntoValue as _, Value};
-use ferlix_core::service::{CallError, Caller as _, Dispatch, Interface, Method};
+use ferlix_core::property::Value;
+use ferlix_core::service::Caller as _;
 use ferlix_http::{HttpService as _, MountOptions, Server, ServerOptions};
 use ferlix_xmlrpc::client::{Transport, TransportOptions, XmlRpcCaller};
 use ferlix_xmlrpc::codec::{Limits, read_call, write_call, write_response};
 use ferlix_xmlrpc::provider::{Services, ServicesOptions, handler};
-use futures_util::future::BoxFuture;
+
+use self::echo::Echo;
 
 #[global_allocator]
 static ALLOCATOR: dhat::Alloc = dhat::Alloc;
-
-static ECHO: Interface = Interface {
-    name: "org.example.Echo",
-    version: None,
-    methods: &[Method::new("echo", &["value"])],
-};
-
-struct Echo;
-
-/// Writes a result as what the macros make does.
-fn written(result: &Value, reply: &mut dyn Encoder) -> Result<(), CallError> {
-    let written = result.encode(reply);
-    written.map_err(|error| CallError::fault(error.to_string()))
-}
-
-impl Dispatch for Echo {
-    fn interface(&self) -> &'static Interface {
-        &ECHO
-    }
-
-    fn dispatch<'a>(
-        &self,
-        _: &str,
-        arguments: &mut dyn Decoder<'_>,
-        reply: &'a mut (dyn Encoder + Send),
-    ) -> BoxFuture<'a, Result<(), CallError>> {
-        let mut arguments = Vec::<Value>::decode(Event::List, arguments).unwrap_or_default();
-        Box::pin(async move { written(&arguments.pop().unwrap_or_default(), reply) })
-    }
-}
 
 /// Allocations and bytes of one of many runs.
 fn each(runs: u64, mut work: impl FnMut()) -> (u64, u64) {
@@ -80,7 +54,7 @@ fn calls_allocate_no_more_than_they_did() {
         .unwrap();
     let (_server, caller) = runtime.block_on(async {
         let services = Arc::new(Services::new(ServicesOptions::default()));
-        services.insert(1, vec![Arc::new(Echo)], None);
+        services.insert(1, vec![Arc::new(Echo(|| ready(())))], None);
         let server = Server::bind(ServerOptions::new("127.0.0.1", 0))
             .await
             .unwrap();

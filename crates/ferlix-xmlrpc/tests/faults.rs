@@ -5,6 +5,8 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail the test")]
 
+mod echo;
+
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
@@ -13,18 +15,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use ferlix_core::property::{Decoder, Encoder, Event, FromValue as _, IntoValue as _, Value};
-use ferlix_core::service::{CallError, Caller as _, Dispatch, Interface, Method};
+use ferlix_core::property::Value;
+use ferlix_core::service::{CallError, Caller as _};
 use ferlix_http::{HttpService as _, MountOptions, Server, ServerOptions};
 use ferlix_xmlrpc::client::{Transport, TransportOptions, XmlRpcCaller};
 use ferlix_xmlrpc::provider::{Services, ServicesOptions, handler};
-use futures_util::future::BoxFuture;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinSet, yield_now};
 use tokio::time::sleep;
+
+use self::echo::Echo;
 
 /// The port that a provider process is to listen on; 0 for any.
 const PROVIDER: &str = "FERLIX_TEST_PROVIDER_PORT";
@@ -37,40 +40,6 @@ const SLACK: Duration = Duration::from_secs(10);
 const PATIENCE: Duration = Duration::from_secs(60);
 const CALLERS: usize = 16;
 
-static ECHO: Interface = Interface {
-    name: "org.example.Echo",
-    version: None,
-    methods: &[Method::new("echo", &["value"])],
-};
-
-/// Answers after a moment, so that there are always calls in flight.
-struct Echo;
-
-/// Writes a result as what the macros make does.
-fn written(result: &Value, reply: &mut dyn Encoder) -> Result<(), CallError> {
-    let written = result.encode(reply);
-    written.map_err(|error| CallError::fault(error.to_string()))
-}
-
-impl Dispatch for Echo {
-    fn interface(&self) -> &'static Interface {
-        &ECHO
-    }
-
-    fn dispatch<'a>(
-        &self,
-        _: &str,
-        arguments: &mut dyn Decoder<'_>,
-        reply: &'a mut (dyn Encoder + Send),
-    ) -> BoxFuture<'a, Result<(), CallError>> {
-        let mut arguments = Vec::<Value>::decode(Event::List, arguments).unwrap_or_default();
-        Box::pin(async move {
-            sleep(Duration::from_millis(20)).await;
-            written(&arguments.pop().unwrap_or_default(), reply)
-        })
-    }
-}
-
 /// The provider process; as a test by itself it has nothing to do.
 #[test]
 #[ignore = "a process of the other tests"]
@@ -81,7 +50,9 @@ fn provider() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
         let services = Arc::new(Services::new(ServicesOptions::default()));
-        services.insert(1, vec![Arc::new(Echo)], None);
+        // Each answer takes a moment, so that there are always calls in flight.
+        let echo = Echo(|| sleep(Duration::from_millis(20)));
+        services.insert(1, vec![Arc::new(echo)], None);
         let options = ServerOptions::new("127.0.0.1", port.parse().unwrap());
         let server = Server::bind(options).await.unwrap();
         let options = MountOptions::new("test");

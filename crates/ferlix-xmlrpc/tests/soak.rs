@@ -7,6 +7,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod echo;
 mod load;
 
 use std::time::{Duration, Instant};

@@ -9,57 +9,22 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use ferlix_core::property::{Decoder, Encoder, Event, FromValue as _, IntoValue as _, Value};
-use ferlix_core::service::{CallError, Dispatch, Interface, Method};
+use ferlix_core::property::Value;
 use ferlix_http::{
     Body, Handler, HandlerFuture, HttpService as _, MountOptions, Server, ServerOptions,
 };
 use ferlix_xmlrpc::codec::{Limits, Response, read_response, write_call};
 use ferlix_xmlrpc::provider::{Services, ServicesOptions, handler};
-use futures_util::future::BoxFuture;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
+use crate::echo::Echo;
+
 const SERVICES: u64 = 50;
 /// How long an answer may take before the test is given up.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-static ECHO: Interface = Interface {
-    name: "org.example.Echo",
-    version: None,
-    methods: &[Method::new("echo", &["value"])],
-};
-
-/// Says the same, and counts how often.
-struct Echo(Arc<AtomicU64>);
-
-/// Writes a result as what the macros make does.
-fn written(result: &Value, reply: &mut dyn Encoder) -> Result<(), CallError> {
-    let written = result.encode(reply);
-    written.map_err(|error| CallError::fault(error.to_string()))
-}
-
-impl Dispatch for Echo {
-    fn interface(&self) -> &'static Interface {
-        &ECHO
-    }
-
-    fn dispatch<'a>(
-        &self,
-        _: &str,
-        arguments: &mut dyn Decoder<'_>,
-        reply: &'a mut (dyn Encoder + Send),
-    ) -> BoxFuture<'a, Result<(), CallError>> {
-        let mut arguments = Vec::<Value>::decode(Event::List, arguments).unwrap_or_default();
-        let count = Arc::clone(&self.0);
-        Box::pin(async move {
-            count.fetch_add(1, Ordering::Relaxed);
-            written(&arguments.pop().unwrap_or_default(), reply)
-        })
-    }
-}
 
 /// Counts requests and answers on their way to the real handler and back.
 struct Counting {
@@ -233,7 +198,14 @@ impl Load {
             while !stop.load(Ordering::Relaxed) {
                 let id = 1 + random.below(SERVICES);
                 if !table.remove(id) {
-                    table.insert(id, vec![Arc::new(Echo(Arc::clone(&counter)))], None);
+                    let counter = Arc::clone(&counter);
+                    let counted = move || {
+                        let counter = Arc::clone(&counter);
+                        async move {
+                            counter.fetch_add(1, Ordering::Relaxed);
+                        }
+                    };
+                    table.insert(id, vec![Arc::new(Echo(counted))], None);
                 }
                 sleep(Duration::from_millis(1)).await;
             }
