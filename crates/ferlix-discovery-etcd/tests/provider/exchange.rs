@@ -6,7 +6,7 @@ use ferlix_core::property::Properties;
 use ferlix_discovery_etcd::{Draft, FACTORY, INSTANCE, read, settings};
 use ferlix_remote::provider::EndpointEventKind;
 
-use crate::support::{Node, TOP, endpoint, etcd, within};
+use crate::support::{Node, TOP, endpoint, etcd, stranger, within};
 
 #[tokio::test]
 async fn what_one_advertises_the_other_discovers() {
@@ -240,8 +240,7 @@ async fn thousands_of_endpoints_of_five_hundred_sessions_are_known_exactly() {
     // What is not optimised takes its time; the benchmarks check the same ten thousand.
     const EACH: usize = if cfg!(debug_assertions) { 4 } else { 20 };
     let etcd = etcd().await;
-    let config = ferlix_etcd::EtcdConfig::new([etcd.local_addr().to_string()]);
-    let client = ferlix_etcd::Client::connect(config).await.unwrap();
+    let client = stranger(&etcd).await;
     let lease = client.lease_grant(Duration::from_secs(600)).await.unwrap();
     let key = |number: usize| format!("{TOP}/s{}/e{number}", number % SESSIONS);
     let value = |number: usize, content: &str| {

@@ -11,7 +11,7 @@ use ferlix_etcd::embedded::EmbeddedEtcd;
 use ferlix_remote::provider::EndpointEventKind;
 use futures_util::future::BoxFuture;
 
-use crate::support::{Node, TOP, bound_again, endpoint, etcd, within};
+use crate::support::{Node, TOP, bound_again, endpoint, etcd, stranger, within};
 
 #[tokio::test]
 async fn without_etcd_it_starts_and_works_when_etcd_comes() {
@@ -168,8 +168,7 @@ async fn what_is_held_goes_when_calls_to_it_fail() {
     let etcd = etcd().await;
     // It is held for the half minute of the lease.
     let mut importer = Node::new(&etcd).await;
-    let config = ferlix_etcd::EtcdConfig::new([etcd.local_addr().to_string()]);
-    let client = ferlix_etcd::Client::connect(config).await.unwrap();
+    let client = stranger(&etcd).await;
     for id in ["dead", "alive"] {
         let record = Draft::new(&endpoint(id, "one")).unwrap().write("h", 1);
         let key = format!("{TOP}/gone/{id}");
@@ -208,16 +207,9 @@ async fn what_does_not_come_back_after_an_outage_goes_after_the_hold() {
     ferlix_discovery_etcd::instantiate(&importer.framework.context(), given)
         .await
         .unwrap();
-    let client = ferlix_etcd::Client::connect(ferlix_etcd::EtcdConfig::new([etcd
-        .local_addr()
-        .to_string()]))
-    .await
-    .unwrap();
-    let lease = client
-        .lease_grant(Duration::from_secs(60))
-        .await
-        .unwrap()
-        .id;
+    let client = stranger(&etcd).await;
+    let minute = Duration::from_secs(60);
+    let lease = client.lease_grant(minute).await.unwrap().id;
     let record = Draft::new(&endpoint("e1", "one")).unwrap().write("h", 1);
     let key = format!("{TOP}/gone-for-good/e1");
     client

@@ -5,22 +5,15 @@ use std::time::Duration;
 use ferlix_discovery_etcd::Draft;
 use ferlix_remote::provider::EndpointEventKind;
 
-use crate::support::{Node, TOP, bound_again, endpoint, etcd};
+use crate::support::{Node, TOP, bound_again, endpoint, etcd, stranger};
 
 #[tokio::test]
 async fn a_good_record_is_seen_beside_bad_ones_and_in_spite_of_them() {
     let etcd = etcd().await;
     let mut importer = Node::new(&etcd).await;
-    let client = ferlix_etcd::Client::connect(ferlix_etcd::EtcdConfig::new([etcd
-        .local_addr()
-        .to_string()]))
-    .await
-    .unwrap();
-    let lease = client
-        .lease_grant(Duration::from_secs(60))
-        .await
-        .unwrap()
-        .id;
+    let client = stranger(&etcd).await;
+    let minute = Duration::from_secs(60);
+    let lease = client.lease_grant(minute).await.unwrap().id;
     let put = async |key: String, value: Vec<u8>| {
         client
             .put(key.as_bytes(), value.into(), lease)

@@ -12,6 +12,7 @@ use ferlix_core::property::{Properties, Value};
 use ferlix_core::registry::ServiceGuard;
 use ferlix_discovery_etcd::{BUNDLE, DiscoveryStatus, EtcdStatus, INSTANCE, instantiate, settings};
 use ferlix_etcd::embedded::EmbeddedEtcd;
+use ferlix_etcd::{Client, EtcdConfig};
 use ferlix_remote::endpoint::EndpointDescription;
 use ferlix_remote::provider::{
     DiscoveredEndpoint, DiscoveredEndpoints, EndpointAdvertiser, EndpointEvent,
@@ -49,6 +50,12 @@ pub(crate) async fn bound_again(address: SocketAddr) -> EmbeddedEtcd {
         }
     })
     .await
+}
+
+/// Somebody else at an etcd.
+pub(crate) async fn stranger(etcd: &EmbeddedEtcd) -> Client {
+    let config = EtcdConfig::new([etcd.local_addr().to_string()]);
+    Client::connect(config).await.unwrap()
 }
 
 /// An endpoint of an XML-RPC exporter.
