@@ -25,22 +25,18 @@ pub(super) struct Offer {
 
 impl Offer {
     pub(super) fn of_exporter(provider: &dyn ExportProvider) -> Self {
-        let mut intents = provider.intents();
-        intents.append(&mut provider.conditional_intents());
         Self {
             name: provider.name().to_owned(),
             configurations: provider.configurations(),
-            intents,
+            intents: [provider.intents(), provider.conditional_intents()].concat(),
         }
     }
 
     pub(super) fn of_importer(provider: &dyn ImportProvider) -> Self {
-        let mut intents = provider.intents();
-        intents.append(&mut provider.conditional_intents());
         Self {
             name: provider.name().to_owned(),
             configurations: provider.configurations(),
-            intents,
+            intents: [provider.intents(), provider.conditional_intents()].concat(),
         }
     }
 
