@@ -129,6 +129,10 @@ async fn a_password_lets_in_and_nothing_else_does() {
 async fn a_token_lets_in_and_nothing_else_does() {
     let files = Files::new();
     let (token, entry) = new_token("robot").unwrap();
+    assert!(
+        token.len() == 64 && token.bytes().all(|byte| byte.is_ascii_hexdigit()),
+        "{token}: it would be quoted somewhere, or be taken for an option"
+    );
     let mut options = options();
     options.security.token_file = Some(files.write("tokens", &entry));
     options.security.realm = "the mill".to_owned();

@@ -4,8 +4,6 @@ use std::path::Path;
 
 use argon2::Argon2;
 use argon2::password_hash::PasswordHasher as _;
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::tokens;
 use crate::error::{BoxError, HttpError};
@@ -101,9 +99,11 @@ pub fn new_token(name: &str) -> Result<(String, String), HttpError> {
     Ok((token, entry))
 }
 
-/// A random secret of 244 bits, as text without special characters: a password or a token that nobody guesses.
+/// A random secret of 244 bits, as 64 hexadecimal digits: a password or a token that nobody guesses, and that is written
+/// anywhere as it is (one that began with a `-` would be an option to most programs).
 #[must_use]
 pub fn new_password() -> String {
-    let random = [0; 2].map(|_| uuid::Uuid::new_v4().into_bytes());
-    URL_SAFE_NO_PAD.encode(random.concat())
+    [0; 2]
+        .map(|_| uuid::Uuid::new_v4().simple().to_string())
+        .concat()
 }
