@@ -505,7 +505,7 @@ async fn a_call_runs_only_when_its_whole_document_is_right() {
     let cases = [
         (
             good.replace("</methodCall>", ""),
-            "CodecError:expected methodName or params, found the end of the document",
+            "CodecError:expected methodName, then params, found the end of the document",
         ),
         (
             good.replace("</methodCall>", "</methodCall><a/>"),

@@ -53,15 +53,8 @@ const CLASSES: [Class; 256] = {
 
 /// Where the first character is that XML cannot hold, in bytes, with the character.
 pub(super) fn forbidden(text: &str) -> Option<(usize, char)> {
-    let bytes = text.as_bytes();
-    let suspicious = |chunk: &[u8]| {
-        chunk.iter().fold(false, |found, &byte| {
-            found | (byte == 0xEF) | ((byte < 0x20) & !is_space(byte))
-        })
-    };
-    // Whole chunks without an early exit, which the compiler turns into vector instructions; looked at closer only when one is suspect.
-    let first = bytes.chunks(256).position(suspicious)?;
-    let mut start = first * 256;
+    let suspicious = |byte: u8| (byte == 0xEF) | ((byte < 0x20) & !is_space(byte));
+    let mut start = first_chunk(text.as_bytes(), suspicious)?;
     while !text.is_char_boundary(start) {
         start -= 1;
     }
@@ -71,22 +64,44 @@ pub(super) fn forbidden(text: &str) -> Option<(usize, char)> {
         .map(|(index, character)| (start + index, character))
 }
 
+/// Where a piece of some bytes begins, one of which is as wanted; none are before it.
+///
+/// Each piece is looked at without an early exit, which the compiler turns into vector instructions. The last one overlaps
+/// that before it, so that there is no rest to be looked at byte by byte.
+fn first_chunk(bytes: &[u8], wanted: impl Fn(u8) -> bool) -> Option<usize> {
+    const LENGTH: usize = 32;
+    let has_one = |chunk: &[u8]| {
+        chunk
+            .iter()
+            .fold(false, |found, &byte| found | wanted(byte))
+    };
+    let (chunks, rest) = bytes.as_chunks::<LENGTH>();
+    if let Some(index) = chunks.iter().position(|chunk| has_one(chunk)) {
+        return Some(index * LENGTH);
+    }
+    if rest.is_empty() {
+        return None;
+    }
+    match bytes.last_chunk::<LENGTH>() {
+        Some(chunk) => has_one(chunk).then_some(bytes.len() - LENGTH),
+        None => has_one(bytes).then_some(0),
+    }
+}
+
 /// Appends a text, escaped.
 ///
 /// # Errors
 /// The first character that XML cannot hold, and where it is in the text; what was appended before stays.
 pub(super) fn escape(text: &str, out: &mut String) -> Result<(), (usize, char)> {
     let bytes = text.as_bytes();
-    // Most texts are plain, which is seen without an early exit, so by vector instructions.
-    let special = bytes.iter().fold(false, |found, &byte| {
-        found | (byte < 0x20) | (byte == b'&') | (byte == b'<') | (byte == b'>') | (byte == 0xEF)
-    });
-    if !special {
+    let special =
+        |byte| (byte < 0x20) | (byte == b'&') | (byte == b'<') | (byte == b'>') | (byte == 0xEF);
+    let Some(start) = first_chunk(bytes, special) else {
         out.push_str(text);
         return Ok(());
-    }
+    };
     let mut done = 0;
-    for (index, &byte) in bytes.iter().enumerate() {
+    for (index, &byte) in bytes.iter().enumerate().skip(start) {
         let reference = match CLASSES[usize::from(byte)] {
             Class::Plain => continue,
             Class::Suspect => match bytes.get(index + 1..index + 3) {
@@ -144,7 +159,14 @@ mod tests {
     }
 
     #[test]
-    fn a_forbidden_character_is_found_beyond_the_first_chunk() {
+    fn a_forbidden_character_is_found_wherever_it_is() {
+        for length in 0..100 {
+            for place in 0..=length {
+                let text = format!("{}\u{1}{}", "x".repeat(place), "y".repeat(length - place));
+                assert_eq!(forbidden(&text), Some((place, '\u{1}')));
+                assert_eq!(escape(&text, &mut String::new()), Err((place, '\u{1}')));
+            }
+        }
         let text = format!("{}é\u{1}", "é".repeat(700));
         assert_eq!(forbidden(&text), Some((1402, '\u{1}')));
         let text = format!("{}\u{FFFE}", "x".repeat(255));

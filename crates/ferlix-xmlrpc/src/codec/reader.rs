@@ -38,28 +38,24 @@ pub fn decode_call<T>(
 ) -> Result<T, CodecError> {
     const EXPECTED: &str = "methodName, then params";
     let mut reader = Reader::new(document, limits)?;
-    reader.root(Tag::MethodCall, "methodCall")?;
-    let method = match reader.tokens.child("methodName or params")? {
-        Some(Tag::MethodName) => reader.tokens.content("the name of a method")?,
-        Some(other) => return Err(reader.unexpected(other, EXPECTED)),
-        None => return Err(reader.missing("the name of a method")),
-    };
+    reader.root("<methodCall>", Tag::MethodCall, "methodCall")?;
+    if !reader
+        .tokens
+        .child_is("<methodName>", Tag::MethodName, EXPECTED)?
+    {
+        return Err(reader.missing("the name of a method"));
+    }
+    let method = reader.tokens.content("the name of a method")?;
     let method = trim(&method);
-    match reader.tokens.child("methodName or params")? {
-        Some(Tag::Params) => reader.has_more = true,
-        Some(other) => return Err(reader.unexpected(other, EXPECTED)),
-        None if method.is_empty() => return Err(reader.missing("the name of a method")),
-        None => {
-            let made = read(method, &mut reader);
-            reader.check()?;
-            reader.end()?;
-            return Ok(made);
-        }
+    reader.has_more = reader.tokens.child_is("<params>", Tag::Params, EXPECTED)?;
+    let has_params = reader.has_more;
+    if !has_params && method.is_empty() {
+        return Err(reader.missing("the name of a method"));
     }
     let made = read(method, &mut reader);
     reader.rest()?;
-    if let Some(other) = reader.tokens.child("methodName or params")? {
-        return Err(reader.unexpected(other, EXPECTED));
+    if has_params {
+        reader.tokens.close(EXPECTED)?;
     }
     if method.is_empty() {
         return Err(reader.missing("the name of a method"));
@@ -93,8 +89,13 @@ pub fn decode_response<'a>(
 ) -> Result<Option<Fault>, CodecError> {
     const EXPECTED: &str = "params or fault, one of them";
     let mut reader = Reader::new(document, limits)?;
-    reader.root(Tag::MethodResponse, "methodResponse")?;
-    let fault = match reader.tokens.child("params or fault")? {
+    reader.root("<methodResponse>", Tag::MethodResponse, "methodResponse")?;
+    let begun = if reader.tokens.begins("<params>") {
+        Some(Tag::Params)
+    } else {
+        reader.tokens.child(EXPECTED)?
+    };
+    let fault = match begun {
         Some(Tag::Params) => {
             reader.has_more = true;
             match reader.step()? {
@@ -113,24 +114,17 @@ pub fn decode_response<'a>(
             None
         }
         Some(Tag::Fault) => {
-            match reader.tokens.child("value")? {
-                Some(Tag::Value) => {}
-                Some(other) => return Err(reader.unexpected(other, "value")),
-                None => return Err(reader.missing("value")),
-            }
-            let event = reader.value()?;
+            let event = reader.begin_value()?;
             let value = Value::decode(event, &mut reader);
             reader.check()?;
-            reader.close("one value")?;
+            reader.tokens.close("one value")?;
             let fault = value.ok().and_then(Fault::from_value);
             Some(fault.ok_or_else(|| reader.missing("a struct of faultCode and faultString"))?)
         }
         Some(other) => return Err(reader.unexpected(other, EXPECTED)),
-        None => return Err(reader.missing("params or fault")),
+        None => return Err(reader.missing(EXPECTED)),
     };
-    if let Some(other) = reader.tokens.child("params or fault")? {
-        return Err(reader.unexpected(other, EXPECTED));
-    }
+    reader.tokens.close(EXPECTED)?;
     reader.end()?;
     Ok(fault)
 }
@@ -176,7 +170,15 @@ impl<'a> Reader<'a> {
     }
 
     /// Up to and with the start tag of the root.
-    fn root(&mut self, tag: Tag, expected: &'static str) -> Result<(), CodecError> {
+    fn root(
+        &mut self,
+        plain: &'static str,
+        tag: Tag,
+        expected: &'static str,
+    ) -> Result<(), CodecError> {
+        if self.tokens.declares() && self.tokens.begins(plain) {
+            return Ok(());
+        }
         loop {
             match self.tokens.next()? {
                 Token::Start(found) if found == tag => return Ok(()),
@@ -221,50 +223,40 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// The end tag of the element that is open.
-    fn close(&mut self, expected: &'static str) -> Result<(), CodecError> {
-        if self.tokens.ends("</value>") {
-            return Ok(());
-        }
-        match self.tokens.child(expected)? {
-            None => Ok(()),
-            Some(other) => Err(self.unexpected(other, expected)),
-        }
-    }
-
     /// The next value of what is open, or its end.
     fn step(&mut self) -> Result<Event<'a>, CodecError> {
         match self.open.last() {
             None if !self.has_more => Ok(Event::End),
-            None => match self.tokens.child("param")? {
-                Some(Tag::Param) => match self.tokens.child("value")? {
-                    Some(Tag::Value) => self.value(),
-                    Some(other) => Err(self.unexpected(other, "value")),
-                    None => Err(self.missing("value")),
-                },
-                Some(other) => Err(self.unexpected(other, "param")),
-                None => {
-                    self.has_more = false;
-                    Ok(Event::End)
+            None => {
+                if self.tokens.child_is("<param>", Tag::Param, "param")? {
+                    return self.begin_value();
                 }
-            },
-            Some(Open::Array) if self.tokens.begins("<value>") => self.value(),
-            Some(Open::Array) => match self.tokens.child("value")? {
-                Some(Tag::Value) => self.value(),
-                Some(other) => Err(self.unexpected(other, "value")),
-                None => {
-                    self.close("</array>")?;
-                    self.close_open()
+                self.has_more = false;
+                Ok(Event::End)
+            }
+            Some(Open::Array) => {
+                if self.tokens.child_is("<value>", Tag::Value, "value")? {
+                    return self.value();
                 }
-            },
+                self.tokens.close("</array>")?;
+                self.close_open()
+            }
             Some(Open::EmptyArray) => self.close_open(),
             Some(Open::Struct | Open::Member | Open::NamelessMember) => self.value(),
         }
     }
 
+    /// The value that has to come next.
+    fn begin_value(&mut self) -> Result<Event<'a>, CodecError> {
+        if self.tokens.child_is("<value>", Tag::Value, "value")? {
+            return self.value();
+        }
+        Err(self.missing("value"))
+    }
+
     /// The end of the innermost array or struct, whose own end tag was read.
     fn close_open(&mut self) -> Result<Event<'a>, CodecError> {
-        self.close("</value>")?;
+        self.tokens.close("</value>")?;
         self.open.pop();
         self.value_ended()?;
         Ok(Event::End)
@@ -273,36 +265,23 @@ impl<'a> Reader<'a> {
     /// The name of the next member, up to and with the start tag of its value.
     fn name(&mut self) -> Result<Option<Cow<'a, str>>, CodecError> {
         const EXPECTED: &str = "one name and one value";
-        if !self.tokens.begins("<member>") {
-            match self.tokens.child("member")? {
-                Some(Tag::Member) => {}
-                Some(other) => return Err(self.unexpected(other, "member")),
-                None => {
-                    self.close_open()?;
-                    return Ok(None);
-                }
-            }
+        if !self.tokens.child_is("<member>", Tag::Member, "member")? {
+            self.close_open()?;
+            return Ok(None);
         }
         let first = if self.tokens.begins("<name>") {
             Some(Tag::Name)
         } else {
-            self.tokens.child("name or value")?
+            self.tokens.child(EXPECTED)?
         };
         match first {
             Some(Tag::Name) => {
                 let name = self.tokens.content("the name of a member")?;
-                if self.tokens.begins("<value>") {
-                    self.set_open(Open::Member);
-                    return Ok(Some(name));
+                if !self.tokens.child_is("<value>", Tag::Value, EXPECTED)? {
+                    return Err(self.missing(EXPECTED));
                 }
-                match self.tokens.child("name or value")? {
-                    Some(Tag::Value) => {
-                        self.set_open(Open::Member);
-                        Ok(Some(name))
-                    }
-                    Some(other) => Err(self.unexpected(other, EXPECTED)),
-                    None => Err(self.missing(EXPECTED)),
-                }
+                self.set_open(Open::Member);
+                Ok(Some(name))
             }
             Some(Tag::Value) => self.name_behind_value().map(Some),
             Some(other) => Err(self.unexpected(other, EXPECTED)),
@@ -317,11 +296,10 @@ impl<'a> Reader<'a> {
         let event = self.value()?;
         let value = Value::decode(event, self);
         self.check()?;
-        let name = match self.tokens.child("name or value")? {
-            Some(Tag::Name) => self.tokens.content("the name of a member")?,
-            Some(other) => return Err(self.unexpected(other, EXPECTED)),
-            None => return Err(self.missing(EXPECTED)),
-        };
+        if !self.tokens.child_is("<name>", Tag::Name, EXPECTED)? {
+            return Err(self.missing(EXPECTED));
+        }
+        let name = self.tokens.content("the name of a member")?;
         self.set_open(Open::Member);
         self.value_ended()?;
         let value = vec![value.unwrap_or_default()];
@@ -340,15 +318,9 @@ impl<'a> Reader<'a> {
         match self.open.last() {
             Some(Open::Member) => {
                 self.set_open(Open::Struct);
-                if self.tokens.ends("</member>") {
-                    return Ok(());
-                }
-                match self.tokens.child("name or value")? {
-                    None => Ok(()),
-                    Some(other) => Err(self.unexpected(other, "one name and one value")),
-                }
+                self.tokens.close("one name and one value")
             }
-            None if self.has_more => self.close("one value"),
+            None if self.has_more => self.tokens.close("one value"),
             _ => Ok(()),
         }
     }
@@ -388,16 +360,17 @@ impl<'a> Reader<'a> {
         match tag {
             Tag::Scalar(scalar) => {
                 let event = self.scalar(scalar)?;
-                self.close("</value>")?;
+                self.tokens.close("</value>")?;
                 self.value_ended()?;
                 Ok(event)
             }
             Tag::Array => {
-                self.open.push(match self.tokens.child("data")? {
-                    Some(Tag::Data) => Open::Array,
-                    Some(other) => return Err(self.unexpected(other, "data")),
-                    // Not in the letter of XML-RPC, but there is only one thing it can mean.
-                    None => Open::EmptyArray,
+                // No data is not in the letter of XML-RPC, but there is only one thing it can mean.
+                let has_data = self.tokens.child_is("<data>", Tag::Data, "data")?;
+                self.open.push(if has_data {
+                    Open::Array
+                } else {
+                    Open::EmptyArray
                 });
                 Ok(Event::List)
             }

@@ -15,7 +15,7 @@ use super::token::{Tag, Token};
 use super::{CodecError, Limit, Limits, attributes};
 
 /// The declaration as Python, and Ferlix, write it: seen at a glance.
-const COMMON_DECLARATION: &str = "xml version='1.0'?>";
+const COMMON_DECLARATION: &str = "<?xml version='1.0'?>\n";
 
 /// Reads tokens, and counts what the limits bound.
 pub(super) struct Tokens<'a> {
@@ -134,41 +134,53 @@ impl<'a> Tokens<'a> {
         found
     }
 
-    /// The end tag `tag` of the element that is open, in the same way.
+    /// The end tag of the element that is open, in the same way.
     #[inline]
-    pub(super) fn ends(&mut self, tag: &'static str) -> bool {
-        let found = !self.end_due
-            && self.text.as_bytes()[self.next..].starts_with(tag.as_bytes())
-            && self.open.last() == Some(&&tag[2..tag.len() - 1]);
-        if found {
+    pub(super) fn ends(&mut self) -> bool {
+        let found = self.end_at(self.next);
+        if let Some(end) = found {
             self.open.pop();
             self.at = self.next;
-            self.next += tag.len();
+            self.next = end;
         }
-        found
+        found.is_some()
     }
 
     /// The text of the element that is open, up to and with its end tag, when it is a plain one; where it is not, nothing has
     /// happened.
     pub(super) fn plain(&mut self) -> Option<&'a str> {
-        if self.end_due {
-            return None;
-        }
         let rest = &self.text[self.next..];
         let length = memchr2(b'<', b'&', rest.as_bytes())?;
-        let (text, after) = rest.split_at(length);
-        let name = self.open.last()?;
-        let is_end = after
-            .strip_prefix("</")
-            .and_then(|after| after.strip_prefix(name))
-            .is_some_and(|after| after.starts_with('>'));
-        if !is_end || length > self.limits.text || is_special(text) {
+        let text = &rest[..length];
+        let end = self.end_at(self.next + length)?;
+        if length > self.limits.text || is_special(text) {
             return None;
         }
         self.at = self.next + length;
-        self.next = self.at + name.len() + "</>".len();
+        self.next = end;
         self.open.pop();
         Some(text)
+    }
+
+    /// Where the end tag of the element that is open ends, if it begins at `at` and is written as by everybody.
+    #[inline]
+    fn end_at(&self, at: usize) -> Option<usize> {
+        let name = self.open.last().filter(|_| !self.end_due)?;
+        let end = at + name.len() + "</>".len();
+        let tag = self.text.as_bytes().get(at..end)?;
+        let is_end = tag.starts_with(b"</") && tag.ends_with(b">");
+        (is_end && &tag[2..tag.len() - 1] == name.as_bytes()).then_some(end)
+    }
+
+    /// The declaration as Ferlix and Python write it, if the document begins so.
+    #[inline]
+    pub(super) fn declares(&mut self) -> bool {
+        let rest = &self.text.as_bytes()[self.next..];
+        let found = self.next == self.start && rest.starts_with(COMMON_DECLARATION.as_bytes());
+        if found {
+            self.next += COMMON_DECLARATION.len();
+        }
+        found
     }
 
     fn start_tag(&mut self) -> Result<Token<'a>, CodecError> {
@@ -274,10 +286,6 @@ impl<'a> Tokens<'a> {
     /// The XML declaration, if it stands at the start; nothing else may begin with `<?`.
     fn declaration(&mut self) -> Result<(), CodecError> {
         let inner = &self.text[self.at + 2..];
-        if self.at == self.start && inner.starts_with(COMMON_DECLARATION) {
-            self.next = self.at + "<?".len() + COMMON_DECLARATION.len();
-            return Ok(());
-        }
         let is_declaration = inner.strip_prefix("xml").is_some_and(|rest| {
             rest.bytes()
                 .next()
@@ -360,10 +368,7 @@ impl<'a> Tokens<'a> {
 
 /// Whether a text without markup and references may be another one than it seems.
 fn is_special(text: &str) -> bool {
-    // Without an early exit, so by vector instructions where the text is long.
-    text.bytes().fold(false, |found, byte| {
-        found | (byte == b'\r') | (byte == b'>')
-    })
+    memchr2(b'\r', b'>', text.as_bytes()).is_some()
 }
 
 /// Carriage returns, with or without a line feed, become line feeds (XML 1.0, 2.11).

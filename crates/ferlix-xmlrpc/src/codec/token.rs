@@ -72,6 +72,9 @@ pub(super) enum Token<'a> {
 impl<'a> Tokens<'a> {
     /// The next child element of the one that is open; `None` where it ends.
     pub(super) fn child(&mut self, expected: &'static str) -> Result<Option<Tag>, CodecError> {
+        if self.ends() {
+            return Ok(None);
+        }
         loop {
             match self.next()? {
                 Token::Start(tag) => return Ok(Some(tag)),
@@ -79,6 +82,37 @@ impl<'a> Tokens<'a> {
                 Token::Text(text) if is_blank(&text) => {}
                 other => return Err(self.unexpected(&other, expected)),
             }
+        }
+    }
+
+    /// Begins the next child of the element that is open, which has to be `tag` and is mostly written as `plain`; `false`
+    /// where the element ends instead.
+    #[inline]
+    pub(super) fn child_is(
+        &mut self,
+        plain: &'static str,
+        tag: Tag,
+        expected: &'static str,
+    ) -> Result<bool, CodecError> {
+        if self.begins(plain) {
+            return Ok(true);
+        }
+        match self.child(expected)? {
+            Some(found) if found == tag => Ok(true),
+            Some(other) => Err(self.unexpected(&Token::Start(other), expected)),
+            None => Ok(false),
+        }
+    }
+
+    /// The end of the element that is open, which has no further child.
+    #[inline]
+    pub(super) fn close(&mut self, expected: &'static str) -> Result<(), CodecError> {
+        if self.ends() {
+            return Ok(());
+        }
+        match self.child(expected)? {
+            None => Ok(()),
+            Some(other) => Err(self.unexpected(&Token::Start(other), expected)),
         }
     }
 
