@@ -37,6 +37,9 @@ pub enum PathError {
 /// assert!(normalise("/%2e%2e/secret").is_err());
 /// ```
 pub fn normalise(target: &str) -> Result<Cow<'_, str>, PathError> {
+    if is_normal(target) {
+        return Ok(Cow::Borrowed(target));
+    }
     let path = target.split_once('?').map_or(target, |(path, _)| path);
     if is_normal(path) {
         return Ok(Cow::Borrowed(path));
@@ -50,7 +53,8 @@ pub fn normalise(target: &str) -> Result<Cow<'_, str>, PathError> {
     resolve(&decoded).map(Cow::Owned)
 }
 
-/// Whether nothing needs to be done: absolute, ASCII without control characters and escapes, no empty or dotted segment.
+/// Whether nothing needs to be done: absolute, ASCII without control characters and escapes, no empty or dotted segment, no
+/// query.
 ///
 /// A segment that merely begins with a dot (`/.well-known`) takes the slow way and comes out unchanged.
 fn is_normal(path: &str) -> bool {
@@ -58,7 +62,7 @@ fn is_normal(path: &str) -> bool {
     let mut previous = 0;
     for &byte in bytes {
         let plain = match byte {
-            b'%' | 0x00..=0x1f | 0x7f.. => false,
+            b'%' | b'?' | 0x00..=0x1f | 0x7f.. => false,
             b'/' | b'.' => previous != b'/',
             _ => true,
         };

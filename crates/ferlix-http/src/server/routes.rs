@@ -66,7 +66,8 @@ impl Table {
 
     /// The entry with the longest key that is a whole-segment prefix of the path.
     fn find(&self, path: &str) -> Option<&Arc<Entry>> {
-        let slashes = path.match_indices('/').map(|(index, _)| index);
+        let bytes = path.bytes().enumerate();
+        let slashes = bytes.filter_map(|(index, byte)| (byte == b'/').then_some(index));
         let prefixes = slashes.chain([path.len()]).take(self.deepest + 1);
         let mut longest = None;
         for end in prefixes {

@@ -69,7 +69,7 @@ pub(super) fn forbidden(text: &str) -> Option<(usize, char)> {
 /// Each piece is looked at without an early exit, which the compiler turns into vector instructions. The last one overlaps
 /// that before it, so that there is no rest to be looked at byte by byte.
 fn first_chunk(bytes: &[u8], wanted: impl Fn(u8) -> bool) -> Option<usize> {
-    const LENGTH: usize = 32;
+    const LENGTH: usize = 64;
     let has_one = |chunk: &[u8]| {
         chunk
             .iter()

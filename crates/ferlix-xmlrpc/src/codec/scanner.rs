@@ -8,6 +8,7 @@
 use std::borrow::Cow;
 
 use memchr::{memchr2, memmem};
+use smallvec::SmallVec;
 
 use super::characters::{forbidden, is_allowed, is_space};
 use super::error::shortened;
@@ -30,7 +31,8 @@ pub(super) struct Tokens<'a> {
     next: usize,
     elements: usize,
     /// The names of the elements that are open, as they stand in the document.
-    open: Vec<&'a str>,
+    /// Calls of scalars take no memory for them.
+    open: SmallVec<[&'a str; 8]>,
     /// An empty element was reported as begun; its end is due.
     end_due: bool,
     /// The current text stands in the document as it is, not as a reference or in CDATA.
@@ -73,7 +75,7 @@ impl<'a> Tokens<'a> {
             at: start,
             next: start,
             elements: 0,
-            open: Vec::with_capacity(16),
+            open: SmallVec::new(),
             end_due: false,
             literal: false,
         })

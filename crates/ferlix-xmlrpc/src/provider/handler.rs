@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use ferlix_http::{Body, Handler, handler_fn};
+use ferlix_http::{Body, Handler, RequestInfo, handler_fn};
 use http::header::{ALLOW, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
 use http::request::Parts;
-use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 
 use super::incoming::{self, Encoding, NoDocument, Packed};
 use super::origin::Origin;
@@ -22,69 +22,70 @@ pub fn handler(services: Arc<Services>) -> Arc<dyn Handler> {
     handler_fn(move |request| answer(Arc::clone(&services), request))
 }
 
-/// The answer to a request, later. The request is taken apart before, so that its parts lie in the future once.
+/// The answer to a request, later. The request is taken apart before, and its parts are lent, so that they lie in the future
+/// once.
 fn answer(
     services: Arc<Services>,
     request: Request<Body>,
 ) -> impl Future<Output = Result<Response<Body>, BoxError>> {
-    let (parts, body) = request.into_parts();
-    async move { read_and_call(&services, &parts, body).await }
+    let (parts, mut body) = request.into_parts();
+    let Parts {
+        method, headers, ..
+    } = parts;
+    let is_post = method == Method::POST;
+    async move {
+        if is_post {
+            Ok(read_and_call(&services, &headers, &mut body).await)
+        } else {
+            Ok(not_allowed())
+        }
+    }
 }
 
 async fn read_and_call(
     services: &Services,
-    parts: &Parts,
-    body: Body,
-) -> Result<Response<Body>, BoxError> {
-    if parts.method != Method::POST {
-        let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, "XML-RPC takes POST only.\n");
-        let post = HeaderValue::from_static("POST");
-        response.headers_mut().insert(ALLOW, post);
-        return Ok(response);
-    }
-    let encoding = Encoding::of(&parts.headers);
+    headers: &HeaderMap,
+    body: &mut Body,
+) -> Response<Body> {
+    let encoding = Encoding::of(headers);
     if encoding == Encoding::Other {
         let text = "Of all content encodings, gzip is read here.\n";
-        return Ok(plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, text));
+        return plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, text);
     }
-    let (peer, identity) = match body.info() {
-        Some(info) => (Some(info.peer()), info.identity().cloned()),
-        None => (None, None),
-    };
     let options = services.options();
     let limit = options.limits.bytes;
-    let document = match incoming::collect(body, limit, services.buffer_room()).await {
+    let mut document = match incoming::collect(body, limit, services.buffer_room()).await {
         Ok(document) => document,
-        Err(NoDocument::TooLarge) => return Ok(too_large(limit)),
-        Err(NoDocument::NoRoom) => return Ok(busy()),
+        Err(NoDocument::TooLarge) => return too_large(limit),
+        Err(NoDocument::NoRoom) => return busy(),
         // The connection is broken or was cut off by the server, which has its own answer then.
         Err(NoDocument::Broken(error)) => {
-            return Ok(plain(StatusCode::BAD_REQUEST, format!("{error}\n")));
+            return plain(StatusCode::BAD_REQUEST, format!("{error}\n"));
         }
     };
     let mut place = services.running_room().enter();
     if !place.grow(1) {
-        return Ok(busy());
+        return busy();
     }
-    let origin = Origin {
-        headers: &parts.headers,
-        peer,
-        identity: identity.as_ref(),
-    };
-    let answer = if encoding == Encoding::Gzip {
-        match incoming::unpack(&document, limit) {
-            Ok(document) => services.answer(origin, &document).await,
-            Err(Packed::TooLarge) => return Ok(too_large(limit)),
+    if encoding == Encoding::Gzip {
+        document = match incoming::unpack(&document, limit) {
+            Ok(document) => document.into(),
+            Err(Packed::TooLarge) => return too_large(limit),
             Err(Packed::Broken) => {
-                return Ok(plain(StatusCode::BAD_REQUEST, "This is no gzip.\n"));
+                return plain(StatusCode::BAD_REQUEST, "This is no gzip.\n");
             }
-        }
-    } else {
-        services.answer(origin, &document).await
+        };
+    }
+    let info = body.info();
+    let origin = Origin {
+        headers,
+        peer: info.map(RequestInfo::peer),
+        identity: info.and_then(RequestInfo::identity),
     };
+    let answer = services.answer(origin, &document).await;
     let text_xml = HeaderValue::from_static("text/xml");
     let packs = options.gzip_from > 0 && answer.len() >= options.gzip_from;
-    let mut response = if packs && incoming::takes_gzip(&parts.headers) {
+    let mut response = if packs && incoming::takes_gzip(headers) {
         let mut response = Response::new(Body::from(incoming::pack(&answer)));
         let gzip = HeaderValue::from_static("gzip");
         response.headers_mut().insert(CONTENT_ENCODING, gzip);
@@ -93,7 +94,14 @@ async fn read_and_call(
         Response::new(Body::from(answer))
     };
     response.headers_mut().insert(CONTENT_TYPE, text_xml);
-    Ok(response)
+    response
+}
+
+fn not_allowed() -> Response<Body> {
+    let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, "XML-RPC takes POST only.\n");
+    let post = HeaderValue::from_static("POST");
+    response.headers_mut().insert(ALLOW, post);
+    response
 }
 
 fn too_large(limit: usize) -> Response<Body> {

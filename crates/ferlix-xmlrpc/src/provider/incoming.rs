@@ -79,14 +79,14 @@ pub(super) enum NoDocument {
 
 /// Reads the body of a request.
 pub(super) async fn collect(
-    mut body: Body,
+    body: &mut Body,
     limit: usize,
     room: &Room,
 ) -> Result<Bytes, NoDocument> {
     if body.size_hint().lower() > limit as u64 {
         return Err(NoDocument::TooLarge);
     }
-    let Some(first) = piece(&mut body).await? else {
+    let Some(first) = piece(body).await? else {
         return Ok(Bytes::new());
     };
     if first.len() > limit {
@@ -106,7 +106,7 @@ pub(super) async fn collect(
             return Err(NoDocument::NoRoom);
         }
         whole.extend_from_slice(&piece_);
-        next = piece(&mut body).await?;
+        next = piece(body).await?;
     }
     Ok(whole.freeze())
 }

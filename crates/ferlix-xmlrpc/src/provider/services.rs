@@ -1,20 +1,22 @@
 //! [`Services`]: the exported services of one container, and what answers a call to them.
 
 use std::any::Any;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ferlix_core::property::{
     Decoder, Encoder, Event, FromValue as _, IntoValue as _, Value, ValueDecoder, ValueEncoder,
 };
 use ferlix_core::service::{BoxFuture, CallError, Dispatch};
 use futures_util::FutureExt as _;
+use futures_util::future::{Either, ready};
 use http::HeaderMap;
 use http::header::USER_AGENT;
-use tokio::time::timeout;
+use tokio::time::error::Elapsed;
+use tokio::time::{Instant, timeout_at};
 use tracing::Instrument as _;
 
 use super::incoming::Room;
@@ -54,7 +56,8 @@ pub struct Services {
 
 struct Exported {
     interfaces: Vec<Arc<dyn Dispatch>>,
-    methods: HashMap<&'static str, Method>,
+    /// There are few: finding one takes less in a tree than hashing its name.
+    methods: BTreeMap<&'static str, Method>,
     timeout: Option<Duration>,
     rules: Option<Arc<Rules>>,
 }
@@ -75,7 +78,24 @@ struct Target {
     counters: Counters,
 }
 
-/// A call whose arguments were read: what is left is to wait for it.
+impl Target {
+    /// What came of its call, which was dropped at its deadline.
+    fn ended(
+        &self,
+        ended: Result<std::thread::Result<Result<(), CallError>>, Elapsed>,
+    ) -> Result<(), Failure> {
+        match ended {
+            Ok(Ok(result)) => result.map_err(|error| {
+                let outcome = Outcome::from(&error);
+                Failure::new(Fault::from(error), outcome)
+            }),
+            Ok(Err(panic)) => Err(panicked(self, &*panic)),
+            Err(Elapsed { .. }) => Err(too_late(self.method, self.limit)),
+        }
+    }
+}
+
+/// A call whose arguments were read.
 struct Call<'a> {
     target: Target,
     work: BoxFuture<'a, Result<(), CallError>>,
@@ -83,8 +103,8 @@ struct Call<'a> {
 
 /// What a document asks for.
 enum Asked<'a> {
-    /// A method of the container itself.
-    System(MethodCall),
+    /// A method of the container itself, and where its result goes.
+    System(MethodCall, &'a mut Writer),
     /// A method of a service.
     Service(Result<Call<'a>, Failure>),
 }
@@ -218,7 +238,7 @@ impl Services {
         timeout: Option<Duration>,
         rules: Option<Arc<Rules>>,
     ) {
-        let mut methods = HashMap::new();
+        let mut methods = BTreeMap::new();
         for (index, interface) in interfaces.iter().enumerate() {
             let interface = interface.interface();
             for method in interface.methods {
@@ -281,36 +301,15 @@ impl Services {
         let origin = origin.into();
         let begun = Instant::now();
         let mut result = Writer::response();
-        let mut of_system = None;
-        // The document is checked to its end before the method runs.
-        let (mut running, ended) =
-            match codec::decode_call(document, &self.options.limits, |method, arguments| {
-                if system::is_served(self, method) {
-                    return Asked::System(MethodCall {
-                        method: method.to_owned(),
-                        // It fails only when the document is wrong, which is told then.
-                        arguments: Vec::decode(Event::List, arguments).unwrap_or_default(),
-                    });
-                }
-                Asked::Service(self.prepare(&origin, method, arguments, &mut result))
-            }) {
-                Ok(Asked::Service(call)) => self.make(&origin, call, begun).await,
-                Ok(Asked::System(call)) => {
-                    // On the heap, so that other calls do not take the room of this one.
-                    let (running, answer) = Box::pin(self.system(&origin, call, begun)).await;
-                    let ended = answer.map(|value| of_system = Some(value));
-                    (running, ended)
-                }
-                Err(error) => {
-                    let failure = Failure::of_codec(&error);
-                    (self.failed(&origin, &failure, begun), Err(failure))
-                }
-            };
-        if let Some(value) = of_system {
-            // What cannot be written is kept by the writer.
-            let _ = value.encode(&mut result);
-        }
-        let written = match ended {
+        let (mut running, work) = match self.read_call(&origin, document, &mut result) {
+            Ok(Asked::Service(call)) => self.begin(&origin, call, begun),
+            Ok(Asked::System(call, encoder)) => {
+                let (running, work) = self.system(&origin, call, encoder, begun);
+                (running, Either::Right(work))
+            }
+            Err(error) => self.begin(&origin, Err(Failure::of_codec(&error)), begun),
+        };
+        let written = match work.await {
             Ok(()) => result.finish().map_err(|error| Failure::of_codec(&error)),
             // A result that cannot be written failed the call, too.
             Err(failure) => Err(match result.into_error() {
@@ -333,6 +332,27 @@ impl Services {
         answer
     }
 
+    /// Reads what a document asks for, and lets a method read its arguments. The document is checked to its end before the
+    /// method runs.
+    fn read_call<'a>(
+        &self,
+        origin: &Origin<'_>,
+        document: &[u8],
+        result: &'a mut Writer,
+    ) -> Result<Asked<'a>, CodecError> {
+        codec::decode_call(document, &self.options.limits, |method, arguments| {
+            if system::is_served(self, method) {
+                let call = MethodCall {
+                    method: method.to_owned(),
+                    // It fails only when the document is wrong, which is told then.
+                    arguments: Vec::decode(Event::List, arguments).unwrap_or_default(),
+                };
+                return Asked::System(call, result);
+            }
+            Asked::Service(self.prepare(origin, method, arguments, result))
+        })
+    }
+
     /// Whether this caller gets a service's error itself.
     fn shows_errors(&self, headers: &HeaderMap) -> bool {
         match self.options.typed_faults {
@@ -344,26 +364,33 @@ impl Services {
         }
     }
 
-    /// Calls a method of the container itself.
-    async fn system(
-        &self,
-        origin: &Origin<'_>,
+    /// Begins a call of a method of the container itself.
+    fn system<'a>(
+        &'a self,
+        origin: &'a Origin<'_>,
         MethodCall { method, arguments }: MethodCall,
+        result: &'a mut Writer,
         begun: Instant,
-    ) -> (Running, Result<Value, Failure>) {
+    ) -> (Running, BoxFuture<'a, Result<(), Failure>>) {
         let counters = self
             .statistics
             .method(Direction::Exported, "system", &method);
-        let running = counters.begin(begun, origin.span("system", &method));
+        let running = counters.begin(begun.into_std(), origin.span("system", &method));
         let own = self.options.timeout;
         let limit = from_headers(origin.headers).map_or(own, |callers| callers.min(own));
-        let work =
-            system::call(self, origin, &method, arguments).instrument(running.span().clone());
-        let result = match timeout(limit, work).await {
-            Ok(result) => result.map_err(|fault| Failure::new(fault, Outcome::Invalid)),
-            Err(_) => Err(too_late(&method, limit)),
+        let span = running.span().clone();
+        let work = async move {
+            let work = system::call(self, origin, &method, arguments);
+            let value = match timeout_at(begun + limit, work).await {
+                Ok(value) => value.map_err(|fault| Failure::new(fault, Outcome::Invalid))?,
+                Err(Elapsed { .. }) => return Err(too_late(&method, limit)),
+            };
+            // What cannot be written is kept by the writer.
+            let _ = value.encode(result);
+            Ok(())
         };
-        (running, result)
+        // On the heap, so that other calls do not take the room of this one.
+        (running, work.instrument(span).boxed())
     }
 
     /// Calls a method of a service, as one of several calls.
@@ -376,7 +403,8 @@ impl Services {
         let mut arguments = ValueDecoder::list(arguments);
         let mut result = ValueEncoder::new();
         let call = self.prepare(origin, method, &mut arguments, &mut result);
-        let (mut running, ended) = self.make(origin, call, Instant::now()).await;
+        let (mut running, work) = self.begin(origin, call, Instant::now());
+        let ended = work.await;
         let outcome = ended
             .as_ref()
             .map_or_else(|failure| failure.outcome, |()| Outcome::Ok);
@@ -386,33 +414,45 @@ impl Services {
         result.map_err(|error| Fault::new("ValueError", &error.to_string()))
     }
 
-    /// Calls a method of a service, which has its arguments.
-    async fn make(
+    /// Begins a call of a method of a service, which has its arguments: what is left is to wait for it.
+    ///
+    /// No async function: that would hold what it is given twice, before it is awaited and while it is.
+    fn begin<'a>(
         &self,
         origin: &Origin<'_>,
-        call: Result<Call<'_>, Failure>,
+        call: Result<Call<'a>, Failure>,
         begun: Instant,
-    ) -> (Running, Result<(), Failure>) {
+    ) -> (
+        Running,
+        Either<
+            impl Future<Output = Result<(), Failure>> + use<'a>,
+            BoxFuture<'a, Result<(), Failure>>,
+        >,
+    ) {
         match call {
             Ok(Call { target, work }) => {
-                // It is counted as cancelled when this future is dropped.
+                // It is counted as cancelled when it is dropped.
                 let service = target.dispatch.interface().name;
                 let span = origin.span(service, target.method);
-                let running = target.counters.begin(begun, span);
-                let context = origin.context(begun + target.limit);
-                let result = run(target, context.scope(work))
-                    .instrument(running.span().clone())
-                    .await;
-                (running, result)
+                let running = target.counters.begin(begun.into_std(), span);
+                let deadline = begun + target.limit;
+                let context = origin.context(deadline.into_std());
+                let work = AssertUnwindSafe(context.scope(work)).catch_unwind();
+                let work = timeout_at(deadline, work).instrument(running.span().clone());
+                let work = work.map(move |ended| target.ended(ended));
+                (running, Either::Left(work))
             }
-            Err(failure) => (self.failed(origin, &failure, begun), Err(failure)),
+            Err(failure) => {
+                let running = self.failed(origin, &failure, begun);
+                (running, Either::Right(ready(Err(failure)).boxed()))
+            }
         }
     }
 
     /// A call that comes to nothing before a method runs. Its span has the name as the caller wrote it, and no service.
     fn failed(&self, origin: &Origin<'_>, failure: &Failure, begun: Instant) -> Running {
         let counters = failure.counters.as_ref().unwrap_or(&self.unknown);
-        counters.begin(begun, origin.span("", &failure.called))
+        counters.begin(begun.into_std(), origin.span("", &failure.called))
     }
 
     /// Finds what is called, and lets it read its arguments; its result goes into `result`, later.
@@ -535,21 +575,6 @@ impl fmt::Debug for Services {
             .field("services", &self.len())
             .field("running", &self.running())
             .finish_non_exhaustive()
-    }
-}
-
-/// Waits for a call; it is dropped at its deadline.
-async fn run(
-    target: Target,
-    work: impl Future<Output = Result<(), CallError>>,
-) -> Result<(), Failure> {
-    match timeout(target.limit, AssertUnwindSafe(work).catch_unwind()).await {
-        Ok(Ok(result)) => result.map_err(|error| {
-            let outcome = Outcome::from(&error);
-            Failure::new(Fault::from(error), outcome)
-        }),
-        Ok(Err(panic)) => Err(panicked(&target, &*panic)),
-        Err(_) => Err(too_late(target.method, target.limit)),
     }
 }
 
