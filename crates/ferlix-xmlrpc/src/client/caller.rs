@@ -1,29 +1,31 @@
 //! [`XmlRpcCaller`]: calls one service in one container of another process.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::future::{Future, ready};
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use ferlix_core::service::{Argument, CallContext, CallError, Caller, Reply};
+use futures_util::TryFutureExt as _;
 use futures_util::future::BoxFuture;
 use http::header::{
-    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, LOCATION, USER_AGENT,
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HOST, LOCATION,
+    USER_AGENT,
 };
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri};
-use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Body as _, Incoming};
 use tokio::runtime::Handle;
 use tokio::task::{JoinError, JoinHandle};
 use tokio::time::{sleep, timeout};
-use tracing::Instrument as _;
 use tracing::field::Empty;
+use tracing::{Instrument as _, Span};
 
 use super::credentials::Authorization;
 use super::transport::Transport;
@@ -55,14 +57,34 @@ struct Remote {
     transport: Transport,
     uri: Uri,
     peer: String,
+    host: HeaderValue,
     service_id: u64,
+    /// Of the names of its methods on the wire.
+    prefix: String,
     service: String,
-    /// In milliseconds.
-    timeout: AtomicU64,
+    timeout: RwLock<Limit>,
     closed: AtomicBool,
     /// What the peer is told of us.
     authorization: Option<Arc<Authorization>>,
-    counters: RwLock<HashMap<Box<str>, Counters>>,
+    /// Searched without hashing: there are few.
+    counters: RwLock<BTreeMap<Box<str>, Counters>>,
+}
+
+/// How long a call may take, and what says so to the peer.
+#[derive(Clone)]
+struct Limit {
+    time: Duration,
+    header: HeaderValue,
+}
+
+impl Limit {
+    fn new(time: Duration) -> Self {
+        let milliseconds = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        Self {
+            time,
+            header: milliseconds.max(1).into(),
+        }
+    }
 }
 
 impl XmlRpcCaller {
@@ -77,30 +99,29 @@ impl XmlRpcCaller {
         service_id: u64,
         service: impl Into<String>,
     ) -> Result<Self, Error> {
-        let uri = transport.address(url)?;
-        let caller = Self {
+        let (uri, host) = transport.address(url)?;
+        Ok(Self {
             remote: Arc::new(Remote {
                 authorization: transport.authorization(&uri),
+                host,
                 uri,
                 transport: transport.clone(),
                 peer: url.to_owned(),
                 service_id,
+                prefix: format!("{service_id}."),
                 service: service.into(),
-                timeout: AtomicU64::new(0),
+                timeout: RwLock::new(Limit::new(DEFAULT_TIMEOUT)),
                 closed: AtomicBool::new(false),
                 counters: RwLock::default(),
             }),
-        };
-        caller.set_timeout(DEFAULT_TIMEOUT);
-        Ok(caller)
+        })
     }
 
     /// How long calls that begin from now on may take.
     pub fn set_timeout(&self, timeout: Duration) {
-        let milliseconds = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
-        self.remote
-            .timeout
-            .store(milliseconds.max(1), Ordering::Relaxed);
+        let limit = Limit::new(timeout.max(Duration::from_millis(1)));
+        let known = self.remote.timeout.write();
+        *known.unwrap_or_else(PoisonError::into_inner) = limit;
     }
 
     /// Lets every further call fail with [`CallError::Gone`]; calls in flight may end.
@@ -166,14 +187,14 @@ impl<T> Drop for AbortOnDrop<T> {
 
 impl Remote {
     /// Lets work be done on the transport's runtime, for a thread that is on none.
-    async fn elsewhere<T: Send + 'static>(
+    fn elsewhere<T: Send + 'static>(
         &self,
         runtime: &Handle,
         work: impl Future<Output = T> + Send + 'static,
-    ) -> Result<T, CallError> {
+    ) -> impl Future<Output = Result<T, CallError>> {
         // When the runtime ends, the call does with it.
         let task = AbortOnDrop(runtime.spawn(work));
-        task.await.map_err(|error| CallError::Lost {
+        task.map_err(|error| CallError::Lost {
             peer: self.peer.clone(),
             source: Box::new(error),
         })
@@ -194,28 +215,51 @@ impl Remote {
             outcome = Empty,
         );
         // It is counted as cancelled when this future is dropped.
-        let running = self.counters(method).begin(Instant::now(), span);
+        let mut running = self.begin(method, span);
         let span = running.span().clone();
         // That of the call which the service is answering that makes this one.
         let context = CallContext::current();
-        let document = self.document(method, arguments);
-        let (mut running, answer) = match self.transport.elsewhere() {
-            Err(error) => (running, Err(self.unreachable(error))),
-            Ok(None) => {
-                let asked = self.ask(document, context, running);
+        let (document, runtime) = match self.prepare(method, arguments) {
+            Ok(prepared) => prepared,
+            Err(error) => {
+                running.end(Outcome::from(&error));
+                return Err(error);
+            }
+        };
+        let answer = match runtime {
+            None => {
+                // What is large is not moved.
+                let asked = pin!(self.ask(&document, context.as_ref(), &mut running));
                 asked.instrument(span).await
             }
-            Ok(Some(runtime)) => {
+            Some(runtime) => {
                 let remote = Arc::clone(self);
-                let asked = async move { remote.ask(document, context, running).await };
-                let asked = asked.instrument(span);
-                self.elsewhere(runtime, asked).await?
+                let asked = async move {
+                    let asked = remote.ask(&document, context.as_ref(), &mut running);
+                    let answer = asked.await;
+                    (running, answer)
+                };
+                let answer;
+                (running, answer) = self.elsewhere(runtime, asked.instrument(span)).await?;
+                answer
             }
         };
         let result = answer.and_then(|answer| self.read(&answer, &mut reply));
         let outcome = result.as_ref().map_or_else(Outcome::from, |()| Outcome::Ok);
         running.end(outcome);
         result
+    }
+
+    /// The document of a call, and the runtime to go to with it.
+    fn prepare(
+        &self,
+        method: &str,
+        arguments: &[Argument<'_>],
+    ) -> Result<(Bytes, Option<&Handle>), CallError> {
+        let document = self.document(method, arguments)?;
+        let runtime = self.transport.elsewhere();
+        let runtime = runtime.map_err(|error| self.unreachable(error))?;
+        Ok((document, runtime))
     }
 
     /// The document of a call.
@@ -229,7 +273,7 @@ impl Remote {
             method: method.to_owned(),
             reason: error.to_string(),
         };
-        let name = format!("{}.{method}", self.service_id);
+        let name = [&self.prefix, method].concat();
         let mut writer = Writer::call(&name).map_err(unwritable)?;
         for argument in arguments {
             if let Err(source) = argument.encode(&mut writer) {
@@ -254,65 +298,67 @@ impl Remote {
         }
     }
 
-    fn counters(&self, method: &str) -> Counters {
+    fn limit(&self) -> Limit {
+        let known = self.timeout.read();
+        known.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// A call of a method begins.
+    fn begin(&self, method: &str, span: Span) -> Running {
+        let begun = Instant::now();
         let known = self.counters.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(counters) = known.get(method) {
-            return counters.clone();
+            return counters.begin(begun, span);
         }
         let is_full = known.len() >= MOST_METHODS;
         drop(known);
         let statistics = self.transport.statistics();
         let counters = statistics.method(Direction::Imported, &self.service, method);
+        let running = counters.begin(begun, span);
         if !is_full {
             let mut known = self
                 .counters
                 .write()
                 .unwrap_or_else(PoisonError::into_inner);
-            known.insert(method.into(), counters.clone());
+            known.insert(method.into(), counters);
         }
-        counters
+        running
     }
 
     /// Sends a document and waits for that of the answer.
     async fn ask(
         &self,
-        document: Result<Bytes, CallError>,
-        context: Option<CallContext>,
-        mut running: Running,
-    ) -> (Running, Result<Bytes, CallError>) {
-        let document = match document {
-            Ok(document) => document,
-            Err(error) => return (running, Err(error)),
-        };
-        let own = Duration::from_millis(self.timeout.load(Ordering::Relaxed));
+        document: &Bytes,
+        context: Option<&CallContext>,
+        running: &mut Running,
+    ) -> Result<Bytes, CallError> {
+        let mut limit = self.limit();
         // A call that is made to answer another one has no more time than that.
-        let left = context.as_ref().and_then(CallContext::remaining);
-        let limit = left.map_or(own, |left| left.min(own));
-        let overdue = || CallError::Timeout {
-            peer: self.peer.clone(),
-            after: limit,
-        };
-        if limit.is_zero() {
-            return (running, Err(overdue()));
+        if let Some(left) = context.and_then(CallContext::remaining)
+            && left < limit.time
+        {
+            limit = Limit::new(left);
         }
-        let exchange = self.exchange(document, limit, context.as_ref(), &mut running);
-        let answer = match timeout(limit, exchange).await {
+        if limit.time.is_zero() {
+            return Err(self.overdue(&limit));
+        }
+        let exchange = pin!(self.exchange(document, &limit.header, context, running));
+        match timeout(limit.time, exchange).await {
             Ok(answer) => answer,
-            Err(_) => Err(overdue()),
-        };
-        (running, answer)
+            Err(_) => Err(self.overdue(&limit)),
+        }
     }
 
     async fn exchange(
         &self,
-        document: Bytes,
-        limit: Duration,
+        document: &Bytes,
+        limit: &HeaderValue,
         context: Option<&CallContext>,
         running: &mut Running,
     ) -> Result<Bytes, CallError> {
         let mut attempt = 1;
         let response = loop {
-            let request = self.request(&document, limit, context);
+            let request = self.request(document, limit, context);
             running.sent(document.len());
             match self.transport.send(request).await {
                 // The service has not run. The secret may have been replaced at both ends.
@@ -336,7 +382,7 @@ impl Remote {
             }
         };
         let encoding = self.check_head(&response, document.len())?;
-        let mut body = self.body(response).await?;
+        let mut body = self.body(response.into_body()).await?;
         running.received(body.len());
         let limits = self.transport.limits();
         if encoding == Encoding::Gzip {
@@ -375,6 +421,13 @@ impl Remote {
         }
     }
 
+    fn overdue(&self, limit: &Limit) -> CallError {
+        CallError::Timeout {
+            peer: self.peer.clone(),
+            after: limit.time,
+        }
+    }
+
     fn unreachable(&self, source: impl Into<BoxError>) -> CallError {
         CallError::Unreachable {
             peer: self.peer.clone(),
@@ -392,21 +445,21 @@ impl Remote {
     fn request(
         &self,
         document: &Bytes,
-        limit: Duration,
+        limit: &HeaderValue,
         context: Option<&CallContext>,
     ) -> Request<Full<Bytes>> {
         let mut request = Request::new(Full::new(document.clone()));
         *request.method_mut() = http::Method::POST;
         *request.uri_mut() = self.uri.clone();
         let headers = request.headers_mut();
+        headers.insert(HOST, self.host.clone());
         headers.insert(CONTENT_TYPE, TEXT_XML);
         headers.insert(ACCEPT, TEXT_XML);
         headers.insert(USER_AGENT, AGENT);
         if self.transport.takes_gzip() {
             headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
         }
-        let milliseconds = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
-        headers.insert(TIMEOUT_HEADER, milliseconds.max(1).into());
+        headers.insert(TIMEOUT_HEADER, limit.clone());
         if let Some(authorization) = &self.authorization {
             headers.insert(AUTHORIZATION, authorization.header());
         }
@@ -473,19 +526,31 @@ impl Remote {
         )
     }
 
-    async fn body(&self, response: Response<Incoming>) -> Result<Bytes, CallError> {
-        let limit = self.transport.limits().bytes;
-        let too_long = || self.protocol(format!("the answer is longer than {limit} bytes"), None);
-        let body = response.into_body();
+    async fn body(&self, mut body: Incoming) -> Result<Bytes, CallError> {
+        let mut left = self.transport.limits().bytes;
+        let too_long = || {
+            let limit = self.transport.limits().bytes;
+            self.protocol(format!("the answer is longer than {limit} bytes"), None)
+        };
         // An announced length is refused before anything is read.
-        if body.size_hint().lower() > limit as u64 {
+        if body.size_hint().lower() > left as u64 {
             return Err(too_long());
         }
-        match Limited::new(body, limit).collect().await {
-            Ok(body) => Ok(body.to_bytes()),
-            Err(error) if error.is::<LengthLimitError>() => Err(too_long()),
-            Err(error) => Err(self.lost(Error::Lost(error))),
+        let mut pieces = Vec::new();
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|error| self.lost(Error::Lost(error.into())))?;
+            // Trailers say nothing.
+            let Ok(piece) = frame.into_data() else {
+                continue;
+            };
+            left = left.checked_sub(piece.len()).ok_or_else(too_long)?;
+            // Most answers come in one.
+            if pieces.is_empty() && body.is_end_stream() {
+                return Ok(piece);
+            }
+            pieces.push(piece);
         }
+        Ok(pieces.concat().into())
     }
 
     fn lost(&self, error: Error) -> CallError {

@@ -8,8 +8,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use ferlix_http::{FileError, Reloaded};
-use http::uri::Scheme;
-use http::{Request, Response, Uri};
+use futures_util::TryFutureExt as _;
+use http::header::InvalidHeaderValue;
+use http::uri::{Authority, Scheme};
+use http::{HeaderValue, Request, Response, Uri};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper_util::client::legacy;
@@ -151,8 +153,8 @@ impl Transport {
         None
     }
 
-    /// Checks the address of an endpoint.
-    pub(super) fn address(&self, url: &str) -> Result<Uri, Error> {
+    /// Checks the address of an endpoint; out comes its `Host` too, which the pool would make anew for every call.
+    pub(super) fn address(&self, url: &str) -> Result<(Uri, HeaderValue), Error> {
         let wrong = |reason: &str| Error::Address {
             url: url.to_owned(),
             reason: reason.to_owned(),
@@ -176,15 +178,16 @@ impl Transport {
         if uri.host().is_none_or(str::is_empty) {
             return Err(wrong("it has no host"));
         }
-        Ok(uri)
+        let host = host(&uri).map_err(|error| wrong(&error.to_string()))?;
+        Ok((uri, host))
     }
 
     /// Sends a request and waits for the head of the answer.
-    pub(super) async fn send(
+    pub(super) fn send(
         &self,
         request: Request<Full<Bytes>>,
-    ) -> Result<Response<Incoming>, Error> {
-        self.client.request(request).await.map_err(|error| {
+    ) -> impl Future<Output = Result<Response<Incoming>, Error>> + use<> {
+        self.client.request(request).map_err(|error| {
             let is_connect = error.is_connect();
             let cause = error.source().and_then(|cause| cause.downcast_ref());
             let is_parse = cause.is_some_and(hyper::Error::is_parse);
@@ -207,6 +210,20 @@ impl fmt::Debug for Transport {
             .field("limits", &self.limits)
             .finish_non_exhaustive()
     }
+}
+
+/// The host, and the port when it is not the usual one.
+fn host(uri: &Uri) -> Result<HeaderValue, InvalidHeaderValue> {
+    let usual = if uri.scheme() == Some(&Scheme::HTTPS) {
+        443
+    } else {
+        80
+    };
+    let authority = match uri.port_u16() {
+        Some(port) if port != usual => uri.authority().map(Authority::as_str),
+        _ => uri.host(),
+    };
+    HeaderValue::from_str(authority.unwrap_or_default())
 }
 
 /// What makes TLS connections, of the files as they are now and again when they change.
@@ -257,4 +274,26 @@ fn client_config(files: &TlsFiles, contents: &[Vec<u8>]) -> Result<ClientConfig,
     };
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(config)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_host_names_a_port_that_is_not_the_usual_one() {
+        for (url, expected) in [
+            ("http://example.org/x", "example.org"),
+            ("http://example.org:80/x", "example.org"),
+            ("http://example.org:443/x", "example.org:443"),
+            ("https://example.org:443/x", "example.org"),
+            ("https://example.org:80/x", "example.org:80"),
+            ("http://example.org:/x", "example.org"),
+            ("http://127.0.0.1:8080/x", "127.0.0.1:8080"),
+            ("http://[::1]/x", "[::1]"),
+            ("http://[::1]:8080/x", "[::1]:8080"),
+        ] {
+            assert_eq!(host(&url.parse().unwrap()).unwrap(), expected, "{url}");
+        }
+    }
 }
