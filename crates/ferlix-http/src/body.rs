@@ -122,11 +122,10 @@ impl Body {
     }
 
     /// Marks the body as that of the response to the request in flight.
-    pub(crate) fn answering(mut self, in_flight: InFlight) -> Self {
+    pub(crate) fn answers(&mut self, in_flight: InFlight) {
         self.note = Note::Response {
             _in_flight: in_flight,
         };
-        self
     }
 
     /// Reads the whole content into memory; trailers are dropped. Content that came in one piece is not copied.

@@ -19,9 +19,12 @@ pub struct RequestInfo {
     identity: Option<Arc<Identity>>,
 }
 
-/// The normalised path of a request; a target that was normal already is shared with the request.
+/// The normalised path of a request. What is known already is shared, so that a usual request copies nothing.
 #[derive(Clone)]
 pub(crate) enum Target {
+    /// The path that the handler was mounted at.
+    Mount,
+    /// The request's own target, which was normal already.
     AsSent(PathAndQuery),
     Changed(Arc<str>),
 }
@@ -70,6 +73,7 @@ impl RequestInfo {
     #[must_use]
     pub fn path(&self) -> &str {
         match &self.target {
+            Target::Mount => self.entry.path(),
             Target::AsSent(target) => target.path(),
             Target::Changed(path) => path,
         }

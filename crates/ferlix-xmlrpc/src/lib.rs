@@ -14,6 +14,7 @@
 pub mod client;
 pub mod codec;
 mod error;
+mod headers;
 pub mod provider;
 pub mod statistics;
 mod timeout;

@@ -5,6 +5,8 @@ use std::time::Duration;
 use ferlix_core::property::Value;
 use http::{HeaderMap, HeaderName};
 
+use crate::headers::values;
+
 /// The header by which a caller tells how long it waits, in milliseconds; ECF's Java client sends it too.
 pub(crate) const TIMEOUT_HEADER: HeaderName = HeaderName::from_static("x-osgi-basic-timeout");
 /// How long a call may take when nothing says otherwise.
@@ -36,7 +38,7 @@ pub(crate) fn from_seconds(value: Option<&Value>) -> Option<Duration> {
 
 /// What the caller's header says; `None` when absent or no time above zero.
 pub(crate) fn from_headers(headers: &HeaderMap) -> Option<Duration> {
-    let text = headers.get(TIMEOUT_HEADER)?.to_str().ok()?;
+    let text = values(headers, TIMEOUT_HEADER).next()?.to_str().ok()?;
     positive(Duration::from_millis(text.trim().parse().ok()?))
 }
 

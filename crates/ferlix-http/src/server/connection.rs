@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::ops::ControlFlow;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Poll, ready};
+use std::task::Poll;
 use std::time::Duration;
 
 use ferlix_core::service::Identity;
@@ -97,6 +97,7 @@ pub(super) async fn serve_stream<T>(
 
     let mut timer_set = Instant::now() + shared.limits.head;
     let mut timer = pin!(sleep_until(timer_set));
+    let mut timer_waits = false;
     let mut moved = pin!(shared.stages.moved());
     let mut listening = false;
     let end = poll_fn(|cx| {
@@ -124,8 +125,16 @@ pub(super) async fn serve_stream<T>(
             if let Some(deadline) = deadline.filter(|deadline| *deadline < timer_set) {
                 timer_set = deadline;
                 timer.as_mut().reset(timer_set);
+                timer_waits = false;
             }
-            ready!(timer.as_mut().poll(cx));
+            // As above: it is polled once after it was set, and when it is due.
+            if timer_waits && !timer.is_elapsed() {
+                return Poll::Pending;
+            }
+            timer_waits = timer.as_mut().poll(cx).is_pending();
+            if timer_waits {
+                return Poll::Pending;
+            }
             let now = Instant::now();
             match overdue {
                 Some(overdue) if deadline.is_some_and(|deadline| deadline <= now) => {

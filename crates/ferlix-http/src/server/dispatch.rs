@@ -74,6 +74,7 @@ impl Dispatcher {
         let path = path_of(request)?;
         let entry = self.shared.routes.find(&path).ok_or(Refusal::NotFound)?;
         let target = match (path, request.uri().path_and_query()) {
+            (path, _) if path == entry.path() => Target::Mount,
             (Cow::Borrowed(_), Some(target)) => Target::AsSent(target.clone()),
             (path, _) => Target::Changed(path.into()),
         };
@@ -225,7 +226,7 @@ impl Future for Answer {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Self { state, dispatcher } = &mut *self;
         let Dispatcher { shared, connection } = &*dispatcher;
-        let response = loop {
+        let mut response = loop {
             let pending = match state {
                 State::Ready(response) => break response.take().unwrap_or_default(),
                 State::Running(running) => match running.poll(cx, connection) {
@@ -259,14 +260,16 @@ impl Future for Answer {
         };
         shared.counters.responded(response.status());
         let in_flight = InFlight::new(Arc::clone(connection));
-        Poll::Ready(Ok(response.map(|body| body.answering(in_flight))))
+        response.body_mut().answers(in_flight);
+        Poll::Ready(Ok(response))
     }
 }
 
 /// RFC 9112 section 3.2: a request without Host, or with several, is answered 400.
 fn has_one_host<B>(request: &Request<B>) -> bool {
-    let mut hosts = request.headers().get_all(HOST).iter();
-    hosts.next().is_some() && hosts.next().is_none()
+    // A look at each of the few headers takes less than to hash the name of one.
+    let hosts = request.headers().iter().filter(|(name, _)| *name == HOST);
+    hosts.count() == 1
 }
 
 fn failed(connection: &Connection, entry: &Entry, error: &dyn fmt::Display) -> Response<Body> {

@@ -64,6 +64,14 @@ pub(super) fn forbidden(text: &str) -> Option<(usize, char)> {
         .map(|(index, character)| (start + index, character))
 }
 
+/// Whether a text without markup and references may be another one than it seems, or hold what XML cannot.
+pub(super) fn is_unusual(text: &str) -> bool {
+    let unusual = |byte: u8| {
+        (byte == 0xEF) | (byte == b'>') | ((byte < b' ') & (byte != b'\t') & (byte != b'\n'))
+    };
+    first_chunk(text.as_bytes(), unusual).is_some()
+}
+
 /// Where a piece of some bytes begins, one of which is as wanted; none are before it.
 ///
 /// Each piece is looked at without an early exit, which the compiler turns into vector instructions. The last one overlaps

@@ -41,13 +41,15 @@ pub fn decode_call<T>(
     reader.root("<methodCall>", Tag::MethodCall, "methodCall")?;
     if !reader
         .tokens
-        .child_is("<methodName>", Tag::MethodName, EXPECTED)?
+        .child_is("<methodName>", Tag::MethodName, "</methodCall>", EXPECTED)?
     {
         return Err(reader.missing("the name of a method"));
     }
     let method = reader.tokens.content("the name of a method")?;
     let method = trim(&method);
-    reader.has_more = reader.tokens.child_is("<params>", Tag::Params, EXPECTED)?;
+    reader.has_more = reader
+        .tokens
+        .child_is("<params>", Tag::Params, "</methodCall>", EXPECTED)?;
     let has_params = reader.has_more;
     if !has_params && method.is_empty() {
         return Err(reader.missing("the name of a method"));
@@ -55,7 +57,7 @@ pub fn decode_call<T>(
     let made = read(method, &mut reader);
     reader.rest()?;
     if has_params {
-        reader.tokens.close(EXPECTED)?;
+        reader.tokens.close("</methodCall>", EXPECTED)?;
     }
     if method.is_empty() {
         return Err(reader.missing("the name of a method"));
@@ -117,14 +119,14 @@ pub fn decode_response<'a>(
             let event = reader.begin_value()?;
             let value = Value::decode(event, &mut reader);
             reader.check()?;
-            reader.tokens.close("one value")?;
+            reader.tokens.close("</fault>", "one value")?;
             let fault = value.ok().and_then(Fault::from_value);
             Some(fault.ok_or_else(|| reader.missing("a struct of faultCode and faultString"))?)
         }
         Some(other) => return Err(reader.unexpected(other, EXPECTED)),
         None => return Err(reader.missing(EXPECTED)),
     };
-    reader.tokens.close(EXPECTED)?;
+    reader.tokens.close("</methodResponse>", EXPECTED)?;
     reader.end()?;
     Ok(fault)
 }
@@ -228,17 +230,23 @@ impl<'a> Reader<'a> {
         match self.open.last() {
             None if !self.has_more => Ok(Event::End),
             None => {
-                if self.tokens.child_is("<param>", Tag::Param, "param")? {
+                if self
+                    .tokens
+                    .child_is("<param>", Tag::Param, "</params>", "param")?
+                {
                     return self.begin_value();
                 }
                 self.has_more = false;
                 Ok(Event::End)
             }
             Some(Open::Array) => {
-                if self.tokens.child_is("<value>", Tag::Value, "value")? {
+                if self
+                    .tokens
+                    .child_is("<value>", Tag::Value, "</data>", "value")?
+                {
                     return self.value();
                 }
-                self.tokens.close("</array>")?;
+                self.tokens.close("</array>", "</array>")?;
                 self.close_open()
             }
             Some(Open::EmptyArray) => self.close_open(),
@@ -248,7 +256,10 @@ impl<'a> Reader<'a> {
 
     /// The value that has to come next.
     fn begin_value(&mut self) -> Result<Event<'a>, CodecError> {
-        if self.tokens.child_is("<value>", Tag::Value, "value")? {
+        if self
+            .tokens
+            .child_is("<value>", Tag::Value, "</param>", "value")?
+        {
             return self.value();
         }
         Err(self.missing("value"))
@@ -256,7 +267,7 @@ impl<'a> Reader<'a> {
 
     /// The end of the innermost array or struct, whose own end tag was read.
     fn close_open(&mut self) -> Result<Event<'a>, CodecError> {
-        self.tokens.close("</value>")?;
+        self.tokens.close("</value>", "</value>")?;
         self.open.pop();
         self.value_ended()?;
         Ok(Event::End)
@@ -265,7 +276,10 @@ impl<'a> Reader<'a> {
     /// The name of the next member, up to and with the start tag of its value.
     fn name(&mut self) -> Result<Option<Cow<'a, str>>, CodecError> {
         const EXPECTED: &str = "one name and one value";
-        if !self.tokens.child_is("<member>", Tag::Member, "member")? {
+        if !self
+            .tokens
+            .child_is("<member>", Tag::Member, "</struct>", "member")?
+        {
             self.close_open()?;
             return Ok(None);
         }
@@ -277,7 +291,10 @@ impl<'a> Reader<'a> {
         match first {
             Some(Tag::Name) => {
                 let name = self.tokens.content("the name of a member")?;
-                if !self.tokens.child_is("<value>", Tag::Value, EXPECTED)? {
+                if !self
+                    .tokens
+                    .child_is("<value>", Tag::Value, "</member>", EXPECTED)?
+                {
                     return Err(self.missing(EXPECTED));
                 }
                 self.set_open(Open::Member);
@@ -296,7 +313,10 @@ impl<'a> Reader<'a> {
         let event = self.value()?;
         let value = Value::decode(event, self);
         self.check()?;
-        if !self.tokens.child_is("<name>", Tag::Name, EXPECTED)? {
+        if !self
+            .tokens
+            .child_is("<name>", Tag::Name, "</member>", EXPECTED)?
+        {
             return Err(self.missing(EXPECTED));
         }
         let name = self.tokens.content("the name of a member")?;
@@ -318,9 +338,9 @@ impl<'a> Reader<'a> {
         match self.open.last() {
             Some(Open::Member) => {
                 self.set_open(Open::Struct);
-                self.tokens.close("one name and one value")
+                self.tokens.close("</member>", "one name and one value")
             }
-            None if self.has_more => self.tokens.close("one value"),
+            None if self.has_more => self.tokens.close("</param>", "one value"),
             _ => Ok(()),
         }
     }
@@ -360,13 +380,15 @@ impl<'a> Reader<'a> {
         match tag {
             Tag::Scalar(scalar) => {
                 let event = self.scalar(scalar)?;
-                self.tokens.close("</value>")?;
+                self.tokens.close("</value>", "</value>")?;
                 self.value_ended()?;
                 Ok(event)
             }
             Tag::Array => {
                 // No data is not in the letter of XML-RPC, but there is only one thing it can mean.
-                let has_data = self.tokens.child_is("<data>", Tag::Data, "data")?;
+                let has_data = self
+                    .tokens
+                    .child_is("<data>", Tag::Data, "</array>", "data")?;
                 self.open.push(if has_data {
                     Open::Array
                 } else {

@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use memchr::{memchr2, memmem};
 use smallvec::SmallVec;
 
-use super::characters::{forbidden, is_allowed, is_space};
+use super::characters::{forbidden, is_allowed, is_space, is_unusual};
 use super::error::shortened;
 use super::token::{Tag, Token};
 use super::{CodecError, Limit, Limits, attributes};
@@ -25,6 +25,9 @@ pub(super) struct Tokens<'a> {
     limits: &'a Limits,
     /// Where the document begins, behind a byte order mark.
     start: usize,
+    /// No character of the document is one that XML forbids. It is looked at before the first step that could meet one; those
+    /// that find just what is written by everybody cannot.
+    allowed: bool,
     /// Where the current token begins.
     at: usize,
     /// Where the next token begins.
@@ -56,22 +59,17 @@ impl<'a> Tokens<'a> {
                 offset: limits.bytes,
             });
         }
-        let malformed = |reason: String, offset| CodecError::Malformed { reason, offset };
-        let text = std::str::from_utf8(document)
-            .map_err(|error| malformed("not UTF-8".to_owned(), error.valid_up_to()))?;
+        let text = std::str::from_utf8(document).map_err(|error| CodecError::Malformed {
+            reason: "not UTF-8".to_owned(),
+            offset: error.valid_up_to(),
+        })?;
         let body = text.strip_prefix('\u{FEFF}').unwrap_or(text);
         let start = text.len() - body.len();
-        if let Some((index, character)) = forbidden(body) {
-            let reason = format!(
-                "the character U+{:04X} is not for XML",
-                u32::from(character)
-            );
-            return Err(malformed(reason, start + index));
-        }
         Ok(Self {
             text,
             limits,
             start,
+            allowed: false,
             at: start,
             next: start,
             elements: 0,
@@ -100,6 +98,9 @@ impl<'a> Tokens<'a> {
             return Ok(Token::End);
         }
         self.literal = false;
+        if !self.allowed && self.next < self.text.len() {
+            self.check_characters()?;
+        }
         loop {
             self.at = self.next;
             return match &self.text.as_bytes()[self.at..] {
@@ -120,9 +121,26 @@ impl<'a> Tokens<'a> {
         }
     }
 
+    fn check_characters(&mut self) -> Result<(), CodecError> {
+        if let Some((index, character)) = forbidden(&self.text[self.start..]) {
+            let reason = format!(
+                "the character U+{:04X} is not for XML",
+                u32::from(character)
+            );
+            let offset = self.start + index;
+            return Err(CodecError::Malformed { reason, offset });
+        }
+        self.allowed = true;
+        Ok(())
+    }
+
     /// The start tag `tag`, if it stands here just as it is written by everybody: the steps that are taken most cost a comparison.
     /// Where they are not, nothing has happened.
-    #[inline]
+    #[inline(always)]
+    #[expect(
+        clippy::inline_always,
+        reason = "the comparison with a known tag is a few instructions, the call of one is many"
+    )]
     pub(super) fn begins(&mut self, tag: &'static str) -> bool {
         let found = !self.end_due
             && self.text.as_bytes()[self.next..].starts_with(tag.as_bytes())
@@ -136,16 +154,19 @@ impl<'a> Tokens<'a> {
         found
     }
 
-    /// The end tag of the element that is open, in the same way.
-    #[inline]
-    pub(super) fn ends(&mut self) -> bool {
-        let found = self.end_at(self.next);
-        if let Some(end) = found {
+    /// The end tag of the element that is open, if it is `tag`, in the same way.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "as above")]
+    pub(super) fn ends(&mut self, tag: &'static str) -> bool {
+        let found = !self.end_due
+            && self.text.as_bytes()[self.next..].starts_with(tag.as_bytes())
+            && self.open.last() == Some(&&tag[2..tag.len() - 1]);
+        if found {
             self.open.pop();
             self.at = self.next;
-            self.next = end;
+            self.next += tag.len();
         }
-        found.is_some()
+        found
     }
 
     /// The text of the element that is open, up to and with its end tag, when it is a plain one; where it is not, nothing has
@@ -153,25 +174,20 @@ impl<'a> Tokens<'a> {
     pub(super) fn plain(&mut self) -> Option<&'a str> {
         let rest = &self.text[self.next..];
         let length = memchr2(b'<', b'&', rest.as_bytes())?;
-        let text = &rest[..length];
-        let end = self.end_at(self.next + length)?;
-        if length > self.limits.text || is_special(text) {
+        let (text, after) = rest.split_at(length);
+        let name = self.open.last().filter(|_| !self.end_due)?;
+        let tag = after.as_bytes().get(..name.len() + "</>".len())?;
+        let is_end = tag.starts_with(b"</") && tag.ends_with(b">");
+        if !is_end || &tag[2..tag.len() - 1] != name.as_bytes() {
+            return None;
+        }
+        if length > self.limits.text || is_unusual(text) {
             return None;
         }
         self.at = self.next + length;
-        self.next = end;
+        self.next = self.at + tag.len();
         self.open.pop();
         Some(text)
-    }
-
-    /// Where the end tag of the element that is open ends, if it begins at `at` and is written as by everybody.
-    #[inline]
-    fn end_at(&self, at: usize) -> Option<usize> {
-        let name = self.open.last().filter(|_| !self.end_due)?;
-        let end = at + name.len() + "</>".len();
-        let tag = self.text.as_bytes().get(at..end)?;
-        let is_end = tag.starts_with(b"</") && tag.ends_with(b">");
-        (is_end && &tag[2..tag.len() - 1] == name.as_bytes()).then_some(end)
     }
 
     /// The declaration as Ferlix and Python write it, if the document begins so.
@@ -340,9 +356,6 @@ impl<'a> Tokens<'a> {
         self.next = self.at + length;
         self.literal = true;
         let text = &rest[..length];
-        if !is_special(text) {
-            return Ok(Token::Text(Cow::Borrowed(text)));
-        }
         if text.contains("]]>") {
             return Err(self.malformed("]]> in a text".to_owned()));
         }
@@ -366,11 +379,6 @@ impl<'a> Tokens<'a> {
             offset: self.at,
         }
     }
-}
-
-/// Whether a text without markup and references may be another one than it seems.
-fn is_special(text: &str) -> bool {
-    memchr2(b'\r', b'>', text.as_bytes()).is_some()
 }
 
 /// Carriage returns, with or without a line feed, become line feeds (XML 1.0, 2.11).

@@ -72,9 +72,6 @@ pub(super) enum Token<'a> {
 impl<'a> Tokens<'a> {
     /// The next child element of the one that is open; `None` where it ends.
     pub(super) fn child(&mut self, expected: &'static str) -> Result<Option<Tag>, CodecError> {
-        if self.ends() {
-            return Ok(None);
-        }
         loop {
             match self.next()? {
                 Token::Start(tag) => return Ok(Some(tag)),
@@ -86,16 +83,24 @@ impl<'a> Tokens<'a> {
     }
 
     /// Begins the next child of the element that is open, which has to be `tag` and is mostly written as `plain`; `false`
-    /// where the element ends instead.
-    #[inline]
+    /// where the element ends instead, mostly by `end`.
+    #[inline(always)]
+    #[expect(
+        clippy::inline_always,
+        reason = "so that the comparison is with a known tag"
+    )]
     pub(super) fn child_is(
         &mut self,
         plain: &'static str,
         tag: Tag,
+        end: &'static str,
         expected: &'static str,
     ) -> Result<bool, CodecError> {
         if self.begins(plain) {
             return Ok(true);
+        }
+        if self.ends(end) {
+            return Ok(false);
         }
         match self.child(expected)? {
             Some(found) if found == tag => Ok(true),
@@ -104,10 +109,18 @@ impl<'a> Tokens<'a> {
         }
     }
 
-    /// The end of the element that is open, which has no further child.
-    #[inline]
-    pub(super) fn close(&mut self, expected: &'static str) -> Result<(), CodecError> {
-        if self.ends() {
+    /// The end of the element that is open, which has no further child and mostly ends as `plain`.
+    #[inline(always)]
+    #[expect(
+        clippy::inline_always,
+        reason = "so that the comparison is with a known tag"
+    )]
+    pub(super) fn close(
+        &mut self,
+        plain: &'static str,
+        expected: &'static str,
+    ) -> Result<(), CodecError> {
+        if self.ends(plain) {
             return Ok(());
         }
         match self.child(expected)? {

@@ -1,8 +1,9 @@
 //! [`handler`]: what the HTTP service is given to mount.
 
+use std::future::ready;
 use std::sync::Arc;
 
-use ferlix_http::{Body, Handler, RequestInfo, handler_fn};
+use ferlix_http::{Body, Handler, HandlerFuture, RequestInfo};
 use http::header::{ALLOW, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
@@ -10,7 +11,6 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use super::incoming::{self, Encoding, NoDocument, Packed};
 use super::origin::Origin;
 use super::services::Services;
-use crate::error::BoxError;
 
 /// Makes the handler that answers POSTs with what the services say.
 ///
@@ -19,27 +19,24 @@ use crate::error::BoxError;
 /// document, the answer is 503 and the service has not run.
 #[must_use]
 pub fn handler(services: Arc<Services>) -> Arc<dyn Handler> {
-    handler_fn(move |request| answer(Arc::clone(&services), request))
-}
+    struct Calls(Arc<Services>);
 
-/// The answer to a request, later. The request is taken apart before, and its parts are lent, so that they lie in the future
-/// once.
-fn answer(
-    services: Arc<Services>,
-    request: Request<Body>,
-) -> impl Future<Output = Result<Response<Body>, BoxError>> {
-    let (parts, mut body) = request.into_parts();
-    let Parts {
-        method, headers, ..
-    } = parts;
-    let is_post = method == Method::POST;
-    async move {
-        if is_post {
-            Ok(read_and_call(&services, &headers, &mut body).await)
-        } else {
-            Ok(not_allowed())
+    impl Handler for Calls {
+        /// The request is taken apart before, and its parts are lent, so that they lie in the future once.
+        fn handle(&self, request: Request<Body>) -> HandlerFuture {
+            let services = Arc::clone(&self.0);
+            let (parts, mut body) = request.into_parts();
+            let Parts {
+                method, headers, ..
+            } = parts;
+            if method != Method::POST {
+                return Box::pin(ready(Ok(not_allowed())));
+            }
+            Box::pin(async move { Ok(read_and_call(&services, &headers, &mut body).await) })
         }
     }
+
+    Arc::new(Calls(services))
 }
 
 async fn read_and_call(

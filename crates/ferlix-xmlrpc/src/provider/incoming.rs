@@ -16,6 +16,8 @@ use http::{HeaderMap, HeaderValue};
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
 
+use crate::headers::values;
+
 /// How much of something there may be at once.
 #[derive(Debug)]
 pub(super) struct Room {
@@ -138,7 +140,7 @@ pub(crate) enum Encoding {
 impl Encoding {
     /// By the header of a message.
     pub(crate) fn of(headers: &HeaderMap) -> Self {
-        let mut encodings = headers.get_all(CONTENT_ENCODING).iter();
+        let mut encodings = values(headers, CONTENT_ENCODING);
         match (
             encodings.next().map(HeaderValue::as_bytes),
             encodings.next(),

@@ -11,6 +11,8 @@
 //! As many calls run at once as come, up to a bound, above which they are answered 503. Deliberately absent: pools of workers. A
 //! call runs where its request was read.
 
+mod answering;
+mod call;
 mod export;
 mod handler;
 mod host;

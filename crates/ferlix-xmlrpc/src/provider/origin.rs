@@ -11,6 +11,8 @@ use http::{HeaderMap, HeaderName};
 use tracing::Span;
 use tracing::field::Empty;
 
+use crate::headers::values;
+
 /// The headers of W3C Trace Context.
 pub(crate) const TRACE_PARENT: HeaderName = HeaderName::from_static("traceparent");
 pub(crate) const TRACE_STATE: HeaderName = HeaderName::from_static("tracestate");
@@ -72,14 +74,12 @@ impl Origin<'_> {
 
 /// The trace that the headers name; several `tracestate` headers are one, as the recommendation says.
 fn trace(headers: &HeaderMap) -> Option<TraceContext> {
-    let mut parents = headers.get_all(&TRACE_PARENT).iter();
+    let mut parents = values(headers, TRACE_PARENT);
     let parent = parents.next()?.to_str().ok()?;
     if parents.next().is_some() {
         return None;
     }
-    let states: Vec<_> = headers
-        .get_all(&TRACE_STATE)
-        .iter()
+    let states: Vec<_> = values(headers, TRACE_STATE)
         .filter_map(|state| state.to_str().ok())
         .collect();
     TraceContext::new(parent, Some(&states.join(",")))

@@ -1,31 +1,19 @@
-//! [`Services`]: the exported services of one container, and what answers a call to them.
+//! [`Services`]: the exported services of one container, which of their methods a call means, and who may make it.
 
-use std::any::Any;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fmt;
-use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use ferlix_core::property::{
-    Decoder, Encoder, Event, FromValue as _, IntoValue as _, Value, ValueDecoder, ValueEncoder,
-};
-use ferlix_core::service::{BoxFuture, CallError, Dispatch};
-use futures_util::FutureExt as _;
-use futures_util::future::{Either, ready};
-use http::HeaderMap;
-use http::header::USER_AGENT;
-use tokio::time::error::Elapsed;
-use tokio::time::{Instant, timeout_at};
-use tracing::Instrument as _;
+use ferlix_core::service::Dispatch;
 
+use super::call::{Failure, Target, shortened};
 use super::incoming::Room;
-use super::options::{ServicesOptions, TypedFaults};
+use super::options::ServicesOptions;
 use super::origin::Origin;
 use super::rules::Rules;
-use super::system;
-use crate::codec::{self, CodecError, Fault, MethodCall, Writer};
-use crate::statistics::{Counters, Direction, Outcome, Running, Statistics};
+use crate::codec::Fault;
+use crate::statistics::{Counters, Direction, Outcome, Statistics};
 use crate::timeout::from_headers;
 
 /// The services that one container exports, by the number that calls name them by (`ecf.rsvc.id`).
@@ -45,13 +33,13 @@ use crate::timeout::from_headers;
 /// # Ok(()) }
 /// ```
 pub struct Services {
-    table: RwLock<HashMap<u64, Arc<Exported>>>,
+    table: RwLock<BTreeMap<u64, Arc<Exported>>>,
     options: ServicesOptions,
     running: Room,
     buffered: Room,
     rules: Option<Rules>,
     statistics: Arc<Statistics>,
-    unknown: Counters,
+    pub(super) unknown: Counters,
 }
 
 struct Exported {
@@ -68,71 +56,6 @@ struct Method {
     /// The interface, by its place; the first that has the method.
     interface: usize,
     counters: Counters,
-}
-
-/// A method that may be called.
-struct Target {
-    dispatch: Arc<dyn Dispatch>,
-    method: &'static str,
-    limit: Duration,
-    counters: Counters,
-}
-
-impl Target {
-    /// What came of its call, which was dropped at its deadline.
-    fn ended(
-        &self,
-        ended: Result<std::thread::Result<Result<(), CallError>>, Elapsed>,
-    ) -> Result<(), Failure> {
-        match ended {
-            Ok(Ok(result)) => result.map_err(|error| {
-                let outcome = Outcome::from(&error);
-                Failure::new(Fault::from(error), outcome)
-            }),
-            Ok(Err(panic)) => Err(panicked(self, &*panic)),
-            Err(Elapsed { .. }) => Err(too_late(self.method, self.limit)),
-        }
-    }
-}
-
-/// A call whose arguments were read.
-struct Call<'a> {
-    target: Target,
-    work: BoxFuture<'a, Result<(), CallError>>,
-}
-
-/// What a document asks for.
-enum Asked<'a> {
-    /// A method of the container itself, and where its result goes.
-    System(MethodCall, &'a mut Writer),
-    /// A method of a service.
-    Service(Result<Call<'a>, Failure>),
-}
-
-/// Why a call is not made, or has no result: what the caller is told, and what is counted.
-struct Failure {
-    fault: Fault,
-    outcome: Outcome,
-    /// Those of the method that was meant.
-    counters: Option<Counters>,
-    /// What was called, as the caller wrote it.
-    called: String,
-}
-
-impl Failure {
-    const fn new(fault: Fault, outcome: Outcome) -> Self {
-        Self {
-            fault,
-            outcome,
-            counters: None,
-            called: String::new(),
-        }
-    }
-
-    fn of_codec(error: &CodecError) -> Self {
-        let fault = Fault::new("CodecError", &error.to_string());
-        Self::new(fault, Outcome::Invalid)
-    }
 }
 
 impl Services {
@@ -295,197 +218,8 @@ impl Services {
         self.len() == 0
     }
 
-    /// Answers a document with a document: the result of the call, or a fault. Of a call from the network, the
-    /// [`Origin`] says where it came from; headers alone do where that does not matter.
-    pub async fn answer<'a>(&self, origin: impl Into<Origin<'a>>, document: &[u8]) -> Vec<u8> {
-        let origin = origin.into();
-        let begun = Instant::now();
-        let mut result = Writer::response();
-        let (mut running, work) = match self.read_call(&origin, document, &mut result) {
-            Ok(Asked::Service(call)) => self.begin(&origin, call, begun),
-            Ok(Asked::System(call, encoder)) => {
-                let (running, work) = self.system(&origin, call, encoder, begun);
-                (running, Either::Right(work))
-            }
-            Err(error) => self.begin(&origin, Err(Failure::of_codec(&error)), begun),
-        };
-        let written = match work.await {
-            Ok(()) => result.finish().map_err(|error| Failure::of_codec(&error)),
-            // A result that cannot be written failed the call, too.
-            Err(failure) => Err(match result.into_error() {
-                Some(error) => Failure::of_codec(&error),
-                None => failure,
-            }),
-        };
-        let (answer, outcome) = match written {
-            Ok(answer) => (answer, Outcome::Ok),
-            Err(mut failure) => {
-                if !self.shows_errors(origin.headers) {
-                    failure.fault.data = None;
-                }
-                (codec::write_fault(&failure.fault), failure.outcome)
-            }
-        };
-        running.received(document.len());
-        running.sent(answer.len());
-        running.end(outcome);
-        answer
-    }
-
-    /// Reads what a document asks for, and lets a method read its arguments. The document is checked to its end before the
-    /// method runs.
-    fn read_call<'a>(
-        &self,
-        origin: &Origin<'_>,
-        document: &[u8],
-        result: &'a mut Writer,
-    ) -> Result<Asked<'a>, CodecError> {
-        codec::decode_call(document, &self.options.limits, |method, arguments| {
-            if system::is_served(self, method) {
-                let call = MethodCall {
-                    method: method.to_owned(),
-                    // It fails only when the document is wrong, which is told then.
-                    arguments: Vec::decode(Event::List, arguments).unwrap_or_default(),
-                };
-                return Asked::System(call, result);
-            }
-            Asked::Service(self.prepare(origin, method, arguments, result))
-        })
-    }
-
-    /// Whether this caller gets a service's error itself.
-    fn shows_errors(&self, headers: &HeaderMap) -> bool {
-        match self.options.typed_faults {
-            TypedFaults::Never => false,
-            TypedFaults::Always => true,
-            TypedFaults::Ferlix => headers
-                .get(USER_AGENT)
-                .is_some_and(|agent| agent.as_bytes().starts_with(b"Ferlix/")),
-        }
-    }
-
-    /// Begins a call of a method of the container itself.
-    fn system<'a>(
-        &'a self,
-        origin: &'a Origin<'_>,
-        MethodCall { method, arguments }: MethodCall,
-        result: &'a mut Writer,
-        begun: Instant,
-    ) -> (Running, BoxFuture<'a, Result<(), Failure>>) {
-        let counters = self
-            .statistics
-            .method(Direction::Exported, "system", &method);
-        let running = counters.begin(begun.into_std(), origin.span("system", &method));
-        let own = self.options.timeout;
-        let limit = from_headers(origin.headers).map_or(own, |callers| callers.min(own));
-        let span = running.span().clone();
-        let work = async move {
-            let work = system::call(self, origin, &method, arguments);
-            let value = match timeout_at(begun + limit, work).await {
-                Ok(value) => value.map_err(|fault| Failure::new(fault, Outcome::Invalid))?,
-                Err(Elapsed { .. }) => return Err(too_late(&method, limit)),
-            };
-            // What cannot be written is kept by the writer.
-            let _ = value.encode(result);
-            Ok(())
-        };
-        // On the heap, so that other calls do not take the room of this one.
-        (running, work.instrument(span).boxed())
-    }
-
-    /// Calls a method of a service, as one of several calls.
-    pub(super) async fn invoke(
-        &self,
-        origin: &Origin<'_>,
-        method: &str,
-        arguments: Vec<Value>,
-    ) -> Result<Value, Fault> {
-        let mut arguments = ValueDecoder::list(arguments);
-        let mut result = ValueEncoder::new();
-        let call = self.prepare(origin, method, &mut arguments, &mut result);
-        let (mut running, work) = self.begin(origin, call, Instant::now());
-        let ended = work.await;
-        let outcome = ended
-            .as_ref()
-            .map_or_else(|failure| failure.outcome, |()| Outcome::Ok);
-        running.end(outcome);
-        ended.map_err(|failure| failure.fault)?;
-        let result = result.finish();
-        result.map_err(|error| Fault::new("ValueError", &error.to_string()))
-    }
-
-    /// Begins a call of a method of a service, which has its arguments: what is left is to wait for it.
-    ///
-    /// No async function: that would hold what it is given twice, before it is awaited and while it is.
-    fn begin<'a>(
-        &self,
-        origin: &Origin<'_>,
-        call: Result<Call<'a>, Failure>,
-        begun: Instant,
-    ) -> (
-        Running,
-        Either<
-            impl Future<Output = Result<(), Failure>> + use<'a>,
-            BoxFuture<'a, Result<(), Failure>>,
-        >,
-    ) {
-        match call {
-            Ok(Call { target, work }) => {
-                // It is counted as cancelled when it is dropped.
-                let service = target.dispatch.interface().name;
-                let span = origin.span(service, target.method);
-                let running = target.counters.begin(begun.into_std(), span);
-                let deadline = begun + target.limit;
-                let context = origin.context(deadline.into_std());
-                let work = AssertUnwindSafe(context.scope(work)).catch_unwind();
-                let work = timeout_at(deadline, work).instrument(running.span().clone());
-                let work = work.map(move |ended| target.ended(ended));
-                (running, Either::Left(work))
-            }
-            Err(failure) => {
-                let running = self.failed(origin, &failure, begun);
-                (running, Either::Right(ready(Err(failure)).boxed()))
-            }
-        }
-    }
-
-    /// A call that comes to nothing before a method runs. Its span has the name as the caller wrote it, and no service.
-    fn failed(&self, origin: &Origin<'_>, failure: &Failure, begun: Instant) -> Running {
-        let counters = failure.counters.as_ref().unwrap_or(&self.unknown);
-        counters.begin(begun.into_std(), origin.span("", &failure.called))
-    }
-
-    /// Finds what is called, and lets it read its arguments; its result goes into `result`, later.
-    fn prepare<'a>(
-        &self,
-        origin: &Origin<'_>,
-        method: &str,
-        arguments: &mut dyn Decoder<'_>,
-        result: &'a mut (dyn Encoder + Send),
-    ) -> Result<Call<'a>, Failure> {
-        let target = self.resolve(origin, method).map_err(|failure| Failure {
-            called: shortened(method).to_owned(),
-            ..failure
-        })?;
-        let Target {
-            dispatch, method, ..
-        } = &target;
-        let read = move || {
-            let result = result;
-            dispatch.dispatch(method, arguments, result)
-        };
-        match std::panic::catch_unwind(AssertUnwindSafe(read)) {
-            Ok(work) => Ok(Call { target, work }),
-            Err(panic) => Err(Failure {
-                counters: Some(target.counters.clone()),
-                called: (*method).to_owned(),
-                ..panicked(&target, &*panic)
-            }),
-        }
-    }
-
     /// Finds what is called, and whether the caller may.
-    fn resolve(&self, origin: &Origin<'_>, method: &str) -> Result<Target, Failure> {
+    pub(super) fn resolve(&self, origin: &Origin<'_>, method: &str) -> Result<Target, Failure> {
         let (id, name) = method
             .split_once('.')
             .filter(|(_, name)| !name.contains('.'))
@@ -560,11 +294,11 @@ impl Services {
     }
 
     // A table is whole after every change, so one that a panic left locked can be used on.
-    fn read(&self) -> std::sync::RwLockReadGuard<'_, HashMap<u64, Arc<Exported>>> {
+    fn read(&self) -> std::sync::RwLockReadGuard<'_, BTreeMap<u64, Arc<Exported>>> {
         self.table.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self) -> std::sync::RwLockWriteGuard<'_, HashMap<u64, Arc<Exported>>> {
+    fn write(&self) -> std::sync::RwLockWriteGuard<'_, BTreeMap<u64, Arc<Exported>>> {
         self.table.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -576,35 +310,4 @@ impl fmt::Debug for Services {
             .field("running", &self.running())
             .finish_non_exhaustive()
     }
-}
-
-fn panicked(target: &Target, panic: &(dyn Any + Send)) -> Failure {
-    let (service, method) = (target.dispatch.interface().name, target.method);
-    let message = panic_message(panic);
-    tracing::error!(service, method, "an exported service panicked: {message}");
-    let fault = Fault::remote_service(&format!("The call of {method} failed"));
-    Failure::new(fault, Outcome::Panic)
-}
-
-fn too_late(method: &str, limit: Duration) -> Failure {
-    let message = format!("no result of {method} within {limit:?}");
-    let fault = Fault::new("TimeoutError", &message);
-    Failure::new(fault, Outcome::Timeout)
-}
-
-/// The start of a name that the caller chose, for a message.
-fn shortened(name: &str) -> &str {
-    let end = name
-        .char_indices()
-        .nth(200)
-        .map_or(name.len(), |(end, _)| end);
-    &name[..end]
-}
-
-fn panic_message(panic: &(dyn Any + Send)) -> &str {
-    panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("(no message)")
 }

@@ -1,0 +1,101 @@
+//! A call on its way through [`Services`](super::Services): the method that is meant, the work once its arguments were read, and
+//! why there is no result.
+
+use std::any::Any;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ferlix_core::service::{BoxFuture, CallError, Dispatch};
+use tokio::time::error::Elapsed;
+
+use crate::codec::{CodecError, Fault};
+use crate::statistics::{Counters, Outcome};
+
+/// A method that may be called.
+pub(super) struct Target {
+    pub(super) dispatch: Arc<dyn Dispatch>,
+    pub(super) method: &'static str,
+    pub(super) limit: Duration,
+    pub(super) counters: Counters,
+}
+
+impl Target {
+    /// What came of its call, which was dropped at its deadline.
+    pub(super) fn ended(
+        &self,
+        ended: Result<std::thread::Result<Result<(), CallError>>, Elapsed>,
+    ) -> Result<(), Failure> {
+        match ended {
+            Ok(Ok(result)) => result.map_err(|error| {
+                let outcome = Outcome::from(&error);
+                Failure::new(Fault::from(error), outcome)
+            }),
+            Ok(Err(panic)) => Err(self.panicked(&*panic)),
+            Err(Elapsed { .. }) => Err(too_late(self.method, self.limit)),
+        }
+    }
+
+    /// Its service panicked.
+    pub(super) fn panicked(&self, panic: &(dyn Any + Send)) -> Failure {
+        let (service, method) = (self.dispatch.interface().name, self.method);
+        let message = panic_message(panic);
+        tracing::error!(service, method, "an exported service panicked: {message}");
+        let fault = Fault::remote_service(&format!("The call of {method} failed"));
+        Failure::new(fault, Outcome::Panic)
+    }
+}
+
+/// A call whose arguments were read.
+pub(super) struct Call<'a> {
+    pub(super) target: Target,
+    pub(super) work: BoxFuture<'a, Result<(), CallError>>,
+}
+
+/// Why a call is not made, or has no result: what the caller is told, and what is counted.
+pub(super) struct Failure {
+    pub(super) fault: Fault,
+    pub(super) outcome: Outcome,
+    /// Those of the method that was meant.
+    pub(super) counters: Option<Counters>,
+    /// What was called, as the caller wrote it.
+    pub(super) called: String,
+}
+
+impl Failure {
+    pub(super) const fn new(fault: Fault, outcome: Outcome) -> Self {
+        Self {
+            fault,
+            outcome,
+            counters: None,
+            called: String::new(),
+        }
+    }
+
+    pub(super) fn of_codec(error: &CodecError) -> Self {
+        let fault = Fault::new("CodecError", &error.to_string());
+        Self::new(fault, Outcome::Invalid)
+    }
+}
+
+pub(super) fn too_late(method: &str, limit: Duration) -> Failure {
+    let message = format!("no result of {method} within {limit:?}");
+    let fault = Fault::new("TimeoutError", &message);
+    Failure::new(fault, Outcome::Timeout)
+}
+
+/// The start of a name that the caller chose, for a message.
+pub(super) fn shortened(name: &str) -> &str {
+    let end = name
+        .char_indices()
+        .nth(200)
+        .map_or(name.len(), |(end, _)| end);
+    &name[..end]
+}
+
+fn panic_message(panic: &(dyn Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("(no message)")
+}
