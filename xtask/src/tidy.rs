@@ -21,8 +21,16 @@ const BORDERS: &[(&str, &[&str])] = &[
     ("tonic", &["ferlix-etcd", "ferlix-benches"]),
     ("tonic-prost", &["ferlix-etcd", "ferlix-benches"]),
     ("prost", &["ferlix-etcd", "ferlix-benches"]),
-    ("hyper", &["ferlix-http", "ferlix-xmlrpc", "ferlix-benches"]),
-    // ferlix-etcd adapts its own connections to tonic with it.
+    // ferlix-etcd adapts its own connections to tonic with both.
+    (
+        "hyper",
+        &[
+            "ferlix-http",
+            "ferlix-xmlrpc",
+            "ferlix-etcd",
+            "ferlix-benches",
+        ],
+    ),
     (
         "hyper-util",
         &[

@@ -17,7 +17,8 @@ use tracing::debug;
 
 use super::Client;
 use super::address::Address;
-use super::dial::{ByteStream, Dialed, secure};
+use super::dial::{Dialed, secure};
+use super::together::{Wire, together};
 use crate::config::EtcdConfig;
 use crate::error::Error;
 
@@ -113,12 +114,15 @@ impl Connector {
             Some(tls) if address.tls => secure(dialed, address, tls).await?,
             _ => dialed,
         };
+        let (wire, executor, driver) = together(stream);
+        tokio::spawn(driver);
         // The address of the gRPC library's endpoint is never used: the stream is open already.
         let channel = Endpoint::from_static("http://etcd")
             .origin(address.origin()?)
+            .executor(executor)
             .initial_stream_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
-            .connect_with_connector(Once(Some(stream)))
+            .connect_with_connector(Once(Some(wire)))
             .await
             .map_err(|source| Error::Connect {
                 endpoint,
@@ -129,10 +133,10 @@ impl Connector {
 }
 
 /// Hands out one stream, once.
-struct Once(Option<Box<dyn ByteStream>>);
+struct Once(Option<Wire>);
 
 impl Service<Uri> for Once {
-    type Response = TokioIo<Box<dyn ByteStream>>;
+    type Response = TokioIo<Wire>;
     type Error = io::Error;
     type Future = Ready<io::Result<Self::Response>>;
 

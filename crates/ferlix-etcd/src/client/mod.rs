@@ -8,6 +8,7 @@ mod address;
 mod connector;
 mod dial;
 mod lease;
+mod together;
 mod token;
 mod watch;
 
