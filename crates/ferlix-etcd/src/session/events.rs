@@ -137,7 +137,8 @@ struct Shared {
 #[derive(Default)]
 struct Waiting {
     events: BTreeMap<u64, SessionEvent>,
-    /// The latest waiting change of each key. Only looked up, never walked.
+    /// The latest waiting change of each key, from the time that older ones give way until all are taken; else nothing.
+    /// Only looked up, never walked.
     latest: HashMap<Bytes, u64>,
     next: u64,
     bytes: usize,
@@ -203,7 +204,15 @@ impl Waiting {
             self.overflowed = false;
             self.resync_asked = false;
         }
-        if self.events.len() >= COALESCE_ABOVE {
+        let is_long = self.events.len() >= COALESCE_ABOVE;
+        // A short queue needs no book of its keys, but one that was long keeps it until it is empty.
+        let in_book = is_long || !self.latest.is_empty();
+        if is_long {
+            if self.latest.is_empty() {
+                let changes = self.events.iter();
+                let keys = changes.filter_map(|(at, event)| Some((key_of(event)?.clone(), *at)));
+                self.latest = keys.collect();
+            }
             match &key {
                 Some(key) => {
                     if let Some(sequence) = self.latest.remove(key)
@@ -221,7 +230,9 @@ impl Waiting {
         let sequence = self.next;
         self.next += 1;
         self.bytes += size_of(&event);
-        if let Some(key) = key {
+        if let Some(key) = key
+            && in_book
+        {
             self.latest.insert(key, sequence);
         }
         self.events.insert(sequence, event);
@@ -256,7 +267,8 @@ impl Waiting {
 
     fn forget(&mut self, sequence: u64, event: &SessionEvent) {
         self.bytes -= size_of(event);
-        if let Some(key) = key_of(event)
+        if !self.latest.is_empty()
+            && let Some(key) = key_of(event)
             && self.latest.get(key) == Some(&sequence)
         {
             self.latest.remove(key);
@@ -379,6 +391,21 @@ mod tests {
         assert_eq!(left.len(), 2000);
         assert_eq!(left[0], "put b\"k0\" 98000");
         assert_eq!(left[1999], "delete b\"k1999\" 100000");
+    }
+
+    #[tokio::test]
+    async fn a_queue_that_becomes_long_knows_what_waited_before() {
+        let (queue, mut events) = EventQueue::new();
+        let keys = COALESCE_ABOVE as i64 / 2;
+        // Short still, so that every step is there; then of each key the latest step gives way to a newer one.
+        for revision in 0..6 * keys {
+            queue.push(put(&format!("k{}", revision % keys), revision));
+        }
+        let left = drain(&queue, &mut events).await;
+        assert_eq!(left.len() as i64, 2 * keys);
+        assert_eq!(left[0], "put b\"k0\" 0");
+        assert_eq!(left[keys as usize], format!("put b\"k0\" {}", 5 * keys));
+        assert!(queue.lock().latest.is_empty());
     }
 
     #[tokio::test]
