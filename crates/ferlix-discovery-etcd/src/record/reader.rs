@@ -33,10 +33,11 @@ pub fn read(bytes: &[u8]) -> Result<EndpointDescription, Error> {
         });
     }
     let budget = Budget::new();
-    let mut json = serde_json::Deserializer::from_slice(bytes);
-    let parsed = RecordSeed(&budget)
-        .deserialize(&mut json)
-        .and_then(|record| json.end().map(|()| record));
+    // One look at all of the text spares one at each string in it. What is not all text may be so in what is skipped alone.
+    let parsed = match std::str::from_utf8(bytes) {
+        Ok(text) => parse(serde_json::Deserializer::from_str(text), &budget),
+        Err(_) => parse(serde_json::Deserializer::from_slice(bytes), &budget),
+    };
     let record = parsed.map_err(|error| budget.error(error))?;
     if record.is_other_service {
         return Err(Error::OtherService {
@@ -44,6 +45,15 @@ pub fn read(bytes: &[u8]) -> Result<EndpointDescription, Error> {
         });
     }
     Ok(decode(record.properties)?)
+}
+
+fn parse<'de, R: serde_json::de::Read<'de>>(
+    mut json: serde_json::Deserializer<R>,
+    budget: &Budget,
+) -> Result<Record, serde_json::Error> {
+    let record = RecordSeed(budget).deserialize(&mut json)?;
+    json.end()?;
+    Ok(record)
 }
 
 /// The members of objects that mean something.

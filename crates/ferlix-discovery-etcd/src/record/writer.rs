@@ -15,6 +15,9 @@ const LOCATION_PORT: u16 = 32565;
 /// Seconds; what ECF writes. Nobody acts on it: the lease is what counts.
 const TTL: u32 = 30;
 
+/// Room for the record of most endpoints, in bytes.
+const USUAL_SIZE: usize = 2048;
+
 /// What stands for itself in a URI.
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
@@ -121,7 +124,10 @@ impl Draft {
                 timestamp: timestamp.to_string(),
             },
         };
-        serde_json::to_vec(&record).expect("the check lets only through what JSON can hold")
+        let mut bytes = Vec::with_capacity(USUAL_SIZE);
+        serde_json::to_writer(&mut bytes, &record)
+            .expect("the check lets only through what JSON can hold");
+        bytes
     }
 }
 
