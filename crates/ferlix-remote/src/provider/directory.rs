@@ -285,8 +285,12 @@ impl EndpointDirectory {
     }
 
     fn request(&self, listener: u64, id: &str) {
-        if !locked(&self.inner.state).has_news(listener, id, &self.inner.source) {
-            return;
+        {
+            let state = locked(&self.inner.state);
+            let listener = state.listeners.get(&listener);
+            if listener.is_none_or(|listener| state.news(listener, id).is_none()) {
+                return;
+            }
         }
         let this = self.clone();
         let endpoint = id.to_owned();
@@ -300,7 +304,7 @@ impl EndpointDirectory {
     /// Tells a listener of an endpoint until there is no more to tell.
     async fn tell(&self, listener: u64, id: &str) {
         loop {
-            let next = locked(&self.inner.state).next_event(listener, id, &self.inner.source, true);
+            let next = locked(&self.inner.state).next_event(listener, id, &self.inner.source);
             let Some((service, event)) = next else { return };
             tracing::debug!(discovery = self.inner.source, endpoint = id, event = %event.kind, "telling a listener");
             let told = std::panic::AssertUnwindSafe(service.endpoint_changed(event));
@@ -332,74 +336,61 @@ impl State {
     }
 
     /// The description that holds for an endpoint: that of the key put last.
-    fn current(&self, id: &str) -> Option<EndpointDescription> {
+    fn current(&self, id: &str) -> Option<&EndpointDescription> {
         let key = self.keys.get(id)?.last()?;
-        self.records.get(key).cloned()
+        self.records.get(key)
     }
 
-    fn has_news(&mut self, listener: u64, id: &str, source: &str) -> bool {
-        self.next_event(listener, id, source, false).is_some()
+    /// What a listener must be told next of an endpoint, and by which scope it matches.
+    fn news<'a>(
+        &'a self,
+        listener: &'a Listener,
+        id: &str,
+    ) -> Option<(EndpointEventKind, &'a EndpointDescription, &'a str)> {
+        let current = self.current(id);
+        let wanted = current.and_then(|endpoint| {
+            let mut scope = listener.scope.iter();
+            let matching = scope.find(|(_, filter)| endpoint.matches(filter));
+            matching.map(|(text, _)| text.as_str())
+        });
+        let told = listener.told.get(id);
+        Some(match (told, current, wanted) {
+            (None, Some(endpoint), Some(scope)) => (EndpointEventKind::Added, endpoint, scope),
+            (Some(told), None, _) => (EndpointEventKind::Removed, &told.endpoint, &told.scope),
+            (Some(told), Some(_), _) if told.gone_since => {
+                (EndpointEventKind::Removed, &told.endpoint, &told.scope)
+            }
+            (Some(told), Some(endpoint), Some(scope)) if !told.endpoint.same_content(endpoint) => {
+                (EndpointEventKind::Modified, endpoint, scope)
+            }
+            (Some(told), Some(endpoint), None) => {
+                (EndpointEventKind::ModifiedEndMatch, endpoint, &told.scope)
+            }
+            _ => return None,
+        })
     }
 
-    /// What a listener must be told next of an endpoint; with `telling`, it counts as told.
+    /// What a listener must be told next of an endpoint; it counts as told.
     fn next_event(
         &mut self,
         listener: u64,
         id: &str,
         source: &str,
-        telling: bool,
     ) -> Option<(Arc<dyn EndpointEventListener>, EndpointEvent)> {
-        let current = self.current(id);
+        let (kind, endpoint, scope) = self.news(self.listeners.get(&listener)?, id)?;
+        let event = EndpointEvent::new(kind, endpoint.clone(), scope, source);
         let listener = self.listeners.get_mut(&listener)?;
-        let wanted = current.as_ref().and_then(|endpoint| {
-            let matching = listener
-                .scope
-                .iter()
-                .find(|(_, filter)| endpoint.matches(filter));
-            matching.map(|(text, _)| text.clone())
-        });
-        let told = listener.told.get(id);
-        let (kind, endpoint, scope, stays) = match (told, current, wanted) {
-            (None, Some(endpoint), Some(scope)) => {
-                (EndpointEventKind::Added, endpoint, scope, true)
-            }
-            (Some(told), None, _) => (
-                EndpointEventKind::Removed,
-                told.endpoint.clone(),
-                told.scope.clone(),
-                false,
-            ),
-            (Some(told), Some(_), _) if told.gone_since => (
-                EndpointEventKind::Removed,
-                told.endpoint.clone(),
-                told.scope.clone(),
-                false,
-            ),
-            (Some(told), Some(endpoint), Some(scope)) if !told.endpoint.same_content(&endpoint) => {
-                (EndpointEventKind::Modified, endpoint, scope, true)
-            }
-            (Some(told), Some(endpoint), None) => (
-                EndpointEventKind::ModifiedEndMatch,
-                endpoint,
-                told.scope.clone(),
-                false,
-            ),
-            _ => return None,
-        };
-        if telling && stays {
+        if matches!(kind, EndpointEventKind::Added | EndpointEventKind::Modified) {
             let told = Told {
-                endpoint: endpoint.clone(),
-                scope: scope.clone(),
+                endpoint: event.endpoint.clone(),
+                scope: event.scope.clone(),
                 gone_since: false,
             };
             listener.told.insert(id.to_owned(), told);
-        } else if telling {
+        } else {
             listener.told.remove(id);
         }
-        Some((
-            Arc::clone(&listener.service),
-            EndpointEvent::new(kind, endpoint, scope, source),
-        ))
+        Some((Arc::clone(&listener.service), event))
     }
 }
 
