@@ -82,7 +82,8 @@ pub(crate) fn explain_export<'a>(
     steps.push(Step::passed("interfaces", names.join(", ")));
 
     let mut wish = Wish::of(&properties);
-    let offers: Vec<Offer> = providers.into_iter().map(Offer::of_exporter).collect();
+    let offer = |provider| Offer::of_exporter(provider, &wish.intents);
+    let offers: Vec<Offer> = providers.into_iter().map(offer).collect();
     let named = properties.texts(names::SERVICE_EXPORTED_CONFIGS);
     steps.push(match default_among(&wish, &offers) {
         Some(default) => {
@@ -123,7 +124,8 @@ pub(crate) fn explain_import<'a>(
     endpoint: &EndpointDescription,
     providers: impl IntoIterator<Item = &'a dyn ImportProvider>,
 ) -> Vec<Step> {
-    let offers: Vec<Offer> = providers.into_iter().map(Offer::of_importer).collect();
+    let offer = |provider| Offer::of_importer(provider, endpoint.intents());
+    let offers: Vec<Offer> = providers.into_iter().map(offer).collect();
     let named: Vec<&str> = endpoint
         .configurations()
         .iter()

@@ -85,7 +85,7 @@ impl Admin {
         let providers = self.context.services::<dyn ExportProvider>(None);
         let offers: Vec<Offer> = providers
             .iter()
-            .map(|provider| Offer::of_exporter(&***provider))
+            .map(|provider| Offer::of_exporter(&***provider, &wish.intents))
             .collect();
         let (choices, reasons) = select_exporters(&wish, &offers);
         for reason in &reasons {

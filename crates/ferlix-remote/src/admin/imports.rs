@@ -119,7 +119,7 @@ impl Admin {
         let mut providers = self.context.services::<dyn ImportProvider>(None);
         let offers: Vec<Offer> = providers
             .iter()
-            .map(|provider| Offer::of_importer(&***provider))
+            .map(|provider| Offer::of_importer(&***provider, endpoint.intents()))
             .collect();
         let configurations: Vec<&str> = endpoint
             .configurations()

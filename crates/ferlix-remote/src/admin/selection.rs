@@ -19,24 +19,32 @@ use crate::provider::{ExportProvider, ImportProvider};
 pub(super) struct Offer {
     pub(super) name: String,
     pub(super) configurations: Vec<String>,
-    /// Those that every endpoint meets, then those that some do.
+    /// Those that every endpoint meets, then those that some do; none where none is asked for, as mostly.
     pub(super) intents: Vec<String>,
 }
 
 impl Offer {
-    pub(super) fn of_exporter(provider: &dyn ExportProvider) -> Self {
+    /// Of what an exporter can do, what matters where these intents are asked for.
+    pub(super) fn of_exporter(provider: &dyn ExportProvider, asked: &[String]) -> Self {
         Self {
             name: provider.name().to_owned(),
             configurations: provider.configurations(),
-            intents: [provider.intents(), provider.conditional_intents()].concat(),
+            intents: match asked {
+                [] => Vec::new(),
+                _ => [provider.intents(), provider.conditional_intents()].concat(),
+            },
         }
     }
 
-    pub(super) fn of_importer(provider: &dyn ImportProvider) -> Self {
+    /// Of what an importer can do, what matters where these intents are asked for.
+    pub(super) fn of_importer(provider: &dyn ImportProvider, asked: &[String]) -> Self {
         Self {
             name: provider.name().to_owned(),
             configurations: provider.configurations(),
-            intents: [provider.intents(), provider.conditional_intents()].concat(),
+            intents: match asked {
+                [] => Vec::new(),
+                _ => [provider.intents(), provider.conditional_intents()].concat(),
+            },
         }
     }
 
@@ -100,7 +108,8 @@ pub(crate) fn default_configuration<'a>(
     let wish = Wish::of(properties);
     // Most services name none: their providers need not be asked.
     wish.configurations.as_ref().filter(|_| !wish.no_default)?;
-    let offers: Vec<Offer> = providers.into_iter().map(Offer::of_exporter).collect();
+    let offer = |provider| Offer::of_exporter(provider, &wish.intents);
+    let offers: Vec<Offer> = providers.into_iter().map(offer).collect();
     default_among(&wish, &offers)
 }
 
