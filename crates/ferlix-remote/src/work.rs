@@ -4,9 +4,9 @@
 //! thread that caused it, and makes a task only when it yields; [`Rounds`] repeats a key's work while it is asked for, and never
 //! runs it twice at once; [`Turns`] lets asynchronous callers take turns for a key. All of it counts as pending in the framework.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fmt;
-use std::hash::{BuildHasher, Hash, Hasher, RandomState};
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Waker};
@@ -93,12 +93,12 @@ pub(crate) struct Rounds<K> {
 
 struct RoundsInner<K> {
     runner: Runner,
-    /// The keys whose rounds run, and whether one more was asked for.
-    running: Mutex<HashMap<K, bool>>,
+    /// The keys whose rounds run, and whether one more was asked for. Few at a time, for which no hash is worth its making.
+    running: Mutex<BTreeMap<K, bool>>,
     idle: Notify,
 }
 
-impl<K: Clone + Eq + Hash + Send + 'static> Rounds<K> {
+impl<K: Clone + Ord + Send + 'static> Rounds<K> {
     pub(crate) fn new(runner: Runner) -> Self {
         Self {
             inner: Arc::new(RoundsInner {
@@ -178,11 +178,11 @@ impl<K: Clone + Eq + Hash + Send + 'static> Rounds<K> {
 }
 
 /// Turns by key: whoever has the turn works alone on that key, the others wait in order without holding a thread.
-pub(crate) struct Turns<K: Eq + Hash> {
-    queues: Arc<Mutex<HashMap<K, Arc<tokio::sync::Mutex<()>>>>>,
+pub(crate) struct Turns<K: Ord> {
+    queues: Arc<Mutex<BTreeMap<K, Arc<tokio::sync::Mutex<()>>>>>,
 }
 
-impl<K: Eq + Hash> Default for Turns<K> {
+impl<K: Ord> Default for Turns<K> {
     fn default() -> Self {
         Self {
             queues: Arc::default(),
@@ -191,13 +191,13 @@ impl<K: Eq + Hash> Default for Turns<K> {
 }
 
 /// A turn; it ends when dropped.
-pub(crate) struct Turn<K: Eq + Hash> {
-    queues: Arc<Mutex<HashMap<K, Arc<tokio::sync::Mutex<()>>>>>,
+pub(crate) struct Turn<K: Ord> {
+    queues: Arc<Mutex<BTreeMap<K, Arc<tokio::sync::Mutex<()>>>>>,
     key: K,
     guard: Option<OwnedMutexGuard<()>>,
 }
 
-impl<K: Clone + Eq + Hash> Turns<K> {
+impl<K: Clone + Ord> Turns<K> {
     /// Waits for the turn of a key.
     pub(crate) async fn take(&self, key: K) -> Turn<K> {
         let queue = Arc::clone(locked(&self.queues).entry(key.clone()).or_default());
@@ -212,7 +212,7 @@ impl<K: Clone + Eq + Hash> Turns<K> {
     }
 }
 
-impl<K: Eq + Hash> Drop for Turn<K> {
+impl<K: Ord> Drop for Turn<K> {
     fn drop(&mut self) {
         let mut queues = locked(&self.queues);
         self.guard.take();

@@ -30,7 +30,7 @@ pub const PROVIDER_TIMEOUT: &str = "ferlix.rsa.provider_timeout";
 const DEFAULT_PROVIDER_TIMEOUT: u64 = 30_000;
 
 /// What is worked on alone: all exports of a service, or all imports of an endpoint.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Subject {
     Service(u64),
     Endpoint(String),
