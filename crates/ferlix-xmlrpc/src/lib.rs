@@ -7,7 +7,7 @@
 //! The public interface is:
 //! - [`BUNDLE`]: the distribution provider;
 //! - [`codec`]: documents to values and back;
-//! - [`client`]: the pool of connections and the callers of imported services;
+//! - [`client`]: the pools of connections and the callers of imported services;
 //! - [`provider`]: what serves exported services;
 //! - [`statistics`]: what is counted of the calls of both sides.
 

@@ -186,6 +186,61 @@ async fn a_connection_is_used_again() {
     assert_eq!(peer.connections(), 1);
 }
 
+/// A peer that answers on every connection and says which one has ended.
+async fn peer_that_tells_of_ends() -> (Peer, mpsc::UnboundedReceiver<()>) {
+    let (ended, ends) = mpsc::unbounded_channel();
+    let peer = Peer::new(move |mut connection| {
+        let ended = ended.clone();
+        async move {
+            while connection.request().await.is_some() {
+                connection.result(&Value::Int(1)).await;
+            }
+            let _ = ended.send(());
+        }
+    })
+    .await;
+    (peer, ends)
+}
+
+#[tokio::test]
+async fn callers_of_one_address_share_its_connections_until_the_last_is_gone() {
+    let (peer, mut ends) = peer_that_tells_of_ends().await;
+    let transport = Transport::new(&TransportOptions::default()).unwrap();
+    let caller = |id| XmlRpcCaller::new(&transport, &peer.url, id, "org.example.Greeter").unwrap();
+    let (first, second) = (caller(3), caller(4));
+    for caller in [&first, &second, &first] {
+        assert_eq!(greet(caller).await.unwrap(), Value::Int(1));
+    }
+    assert_eq!(peer.connections(), 1);
+    let both = tokio::join!(greet(&first), greet(&second));
+    assert!(matches!(both, (Ok(_), Ok(_))), "{both:?}");
+    assert_eq!(peer.connections(), 2, "each had its own at that time");
+    drop(first);
+    greet(&second).await.unwrap();
+    assert!(ends.try_recv().is_err());
+    drop(second);
+    soon(ends.recv()).await.unwrap();
+    soon(ends.recv()).await.unwrap();
+    // The transport can be used on.
+    greet(&caller(3)).await.unwrap();
+    assert_eq!(peer.connections(), 3);
+}
+
+#[tokio::test]
+async fn an_idle_connection_is_closed_in_time() {
+    let (peer, mut ends) = peer_that_tells_of_ends().await;
+    let caller = peer.caller_with(&TransportOptions {
+        idle_timeout: Duration::from_millis(50),
+        ..TransportOptions::default()
+    });
+    for connections in 1..=3 {
+        greet(&caller).await.unwrap();
+        assert_eq!(peer.connections(), connections);
+        // Without another call.
+        soon(ends.recv()).await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn old_peers_that_close_are_connected_to_anew() {
     // Once with a length and once without: the end of the connection is then the end of the answer.

@@ -11,7 +11,7 @@ use ferlix_http::Reloaded;
 use http::Uri;
 use http::uri::Scheme;
 use hyper::rt::{Read, ReadBufCursor, Write};
-use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
+use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioIo;
 use rustls_pki_types::ServerName;
 use tokio::net::TcpStream;
@@ -89,15 +89,6 @@ impl Service<Uri> for Connector {
 pub(super) enum Stream {
     Plain(TokioIo<TcpStream>),
     Tls(Box<TokioIo<TlsStream<TcpStream>>>),
-}
-
-impl Connection for Stream {
-    fn connected(&self) -> Connected {
-        match self {
-            Self::Plain(stream) => stream.connected(),
-            Self::Tls(stream) => stream.inner().get_ref().0.connected(),
-        }
-    }
 }
 
 impl Read for Stream {

@@ -1,4 +1,4 @@
-//! The calling side: one pool of connections, and one caller for each imported endpoint.
+//! The calling side: one pool of connections for each address, and one caller for each imported endpoint.
 //!
 //! In flow a method's name and [`Value`](ferlix_core::property::Value)s, out comes a value or a
 //! [`CallError`](ferlix_core::service::CallError): a POST of `text/xml` to the URL of the endpoint, the method named
@@ -8,9 +8,12 @@
 //!
 //! Deliberately absent: redirects (refused), cookies, proxies, compression of calls, and any fail-over between endpoints.
 
+mod address;
 mod caller;
 mod connector;
 mod credentials;
+mod exchange;
+mod pool;
 mod transport;
 
 pub use caller::XmlRpcCaller;

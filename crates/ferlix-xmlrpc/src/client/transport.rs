@@ -1,21 +1,14 @@
-//! [`Transport`]: the pool of connections that all callers of a framework share.
+//! [`Transport`]: how all callers of a framework connect, and the pools of connections that they share.
 
-use std::error::Error as _;
+use std::collections::HashMap;
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use bytes::Bytes;
 use ferlix_http::{FileError, Reloaded};
-use futures_util::TryFutureExt as _;
-use http::header::InvalidHeaderValue;
+use http::Uri;
 use http::uri::{Authority, Scheme};
-use http::{HeaderValue, Request, Response, Uri};
-use http_body_util::Full;
-use hyper::body::Incoming;
-use hyper_util::client::legacy;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::crypto::ring;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::pem::PemObject;
@@ -24,8 +17,10 @@ use tokio_rustls::TlsConnector;
 
 use tokio::runtime::{Handle, TryCurrentError};
 
+use super::address::Address;
 use super::connector::Connector;
 use super::credentials::{Authorization, Credentials};
+use super::pool::Pool;
 use crate::codec::Limits;
 use crate::error::{BoxError, Error};
 use crate::statistics::Statistics;
@@ -46,7 +41,7 @@ pub struct TransportOptions {
     pub tls: Option<TlsFiles>,
     /// What calls say of us (default: nothing).
     pub credentials: Option<Credentials>,
-    /// What calls are counted in (default: of this pool alone).
+    /// What calls are counted in (default: of this transport alone).
     pub statistics: Arc<Statistics>,
 }
 
@@ -73,11 +68,12 @@ pub struct TlsFiles {
     pub identity: Option<(PathBuf, PathBuf)>,
 }
 
-/// A pool of connections: HTTP/1.1 with keep-alive, and HTTP/1.0 peers that close. Cheap to clone, the pool is shared.
+/// How calls connect: by HTTP/1.1 with keep-alive, and to HTTP/1.0 peers that close. Cheap to clone, the connections are shared.
 #[derive(Clone)]
 pub struct Transport {
-    client: legacy::Client<Connector, Full<Bytes>>,
-    secure: bool,
+    connector: Connector,
+    idle_timeout: Duration,
+    pools: Arc<Mutex<HashMap<(Scheme, Authority), Weak<Pool>>>>,
     gzip: bool,
     limits: Arc<Limits>,
     authorization: Option<Arc<Authorization>>,
@@ -86,7 +82,7 @@ pub struct Transport {
 }
 
 impl Transport {
-    /// Makes an empty pool. Connections are made by calls, on the runtime of the call; for calls that are made outside of any,
+    /// Connects to nothing yet. Connections are made by calls, on the runtime of the call; for calls that are made outside of any,
     /// on the one that this is called on.
     ///
     /// # Errors
@@ -95,18 +91,10 @@ impl Transport {
         let tls = options.tls.as_ref().map(connector).transpose()?;
         let authorization = options.credentials.as_ref().map(Authorization::new);
         let connector = Connector::new(tls.map(Arc::new), options.connect_timeout);
-        let secure = connector.has_tls();
-        let client = legacy::Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(options.idle_timeout)
-            // Of the head of an answer only the status and the length matter.
-            .http1_max_buf_size(64 * 1024)
-            // Only what was not yet written when an idle connection closed is sent again.
-            .retry_canceled_requests(true)
-            .build(connector);
         Ok(Self {
-            client,
-            secure,
+            connector,
+            idle_timeout: options.idle_timeout,
+            pools: Arc::default(),
             gzip: options.gzip,
             limits: Arc::new(options.limits.clone()),
             authorization: authorization.transpose()?.map(Arc::new),
@@ -153,77 +141,36 @@ impl Transport {
         None
     }
 
-    /// Checks the address of an endpoint; out comes its `Host` too, which the pool would make anew for every call.
-    pub(super) fn address(&self, url: &str) -> Result<(Uri, HeaderValue), Error> {
-        let wrong = |reason: &str| Error::Address {
-            url: url.to_owned(),
-            reason: reason.to_owned(),
-        };
-        let uri: Uri = url
-            .parse()
-            .map_err(|error: http::uri::InvalidUri| wrong(&error.to_string()))?;
-        let scheme = uri.scheme().ok_or_else(|| wrong("it is no URL"))?;
-        if *scheme != Scheme::HTTP && *scheme != Scheme::HTTPS {
-            return Err(wrong("only http and https are called"));
-        }
-        if *scheme == Scheme::HTTPS && !self.secure {
-            return Err(wrong(
-                "https needs the certificates to trust: set ecf.xmlrpc.client.tls.ca_file",
-            ));
-        }
-        let authority = uri.authority().map_or("", |authority| authority.as_str());
-        if authority.contains('@') {
-            return Err(wrong("a user name in it is not sent"));
-        }
-        if uri.host().is_none_or(str::is_empty) {
-            return Err(wrong("it has no host"));
-        }
-        let host = host(&uri).map_err(|error| wrong(&error.to_string()))?;
-        Ok((uri, host))
+    /// Checks the URL of an endpoint.
+    pub(super) fn address(&self, url: &str) -> Result<Address, Error> {
+        Address::parse(url, self.connector.has_tls())
     }
 
-    /// Sends a request and waits for the head of the answer.
-    pub(super) fn send(
-        &self,
-        request: Request<Full<Bytes>>,
-    ) -> impl Future<Output = Result<Response<Incoming>, Error>> + use<> {
-        self.client.request(request).map_err(|error| {
-            let is_connect = error.is_connect();
-            let cause = error.source().and_then(|cause| cause.downcast_ref());
-            let is_parse = cause.is_some_and(hyper::Error::is_parse);
-            let error = Box::new(error);
-            if is_connect {
-                Error::Connect(error)
-            } else if is_parse {
-                Error::Http(error)
-            } else {
-                Error::Lost(error)
-            }
-        })
+    /// The connections to an address.
+    pub(super) fn pool(&self, address: &Uri) -> Arc<Pool> {
+        let made = || Pool::new(address.clone(), self.connector.clone(), self.idle_timeout);
+        let (Some(scheme), Some(authority)) = (address.scheme(), address.authority()) else {
+            return made();
+        };
+        let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (scheme.clone(), authority.clone());
+        if let Some(pool) = pools.get(&key).and_then(Weak::upgrade) {
+            return pool;
+        }
+        let pool = made();
+        pools.retain(|_, pool| pool.strong_count() > 0);
+        pools.insert(key, Arc::downgrade(&pool));
+        pool
     }
 }
 
 impl fmt::Debug for Transport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Transport")
-            .field("secure", &self.secure)
+            .field("secure", &self.connector.has_tls())
             .field("limits", &self.limits)
             .finish_non_exhaustive()
     }
-}
-
-/// The host, and the port when it is not the usual one.
-fn host(uri: &Uri) -> Result<HeaderValue, InvalidHeaderValue> {
-    let usual = if uri.scheme() == Some(&Scheme::HTTPS) {
-        443
-    } else {
-        80
-    };
-    let authority = match uri.port_u16() {
-        Some(port) if port != usual => uri.authority().map(Authority::as_str),
-        _ => uri.host(),
-    };
-    HeaderValue::from_str(authority.unwrap_or_default())
 }
 
 /// What makes TLS connections, of the files as they are now and again when they change.
@@ -274,26 +221,4 @@ fn client_config(files: &TlsFiles, contents: &[Vec<u8>]) -> Result<ClientConfig,
     };
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(config)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_host_names_a_port_that_is_not_the_usual_one() {
-        for (url, expected) in [
-            ("http://example.org/x", "example.org"),
-            ("http://example.org:80/x", "example.org"),
-            ("http://example.org:443/x", "example.org:443"),
-            ("https://example.org:443/x", "example.org"),
-            ("https://example.org:80/x", "example.org:80"),
-            ("http://example.org:/x", "example.org"),
-            ("http://127.0.0.1:8080/x", "127.0.0.1:8080"),
-            ("http://[::1]/x", "[::1]"),
-            ("http://[::1]:8080/x", "[::1]:8080"),
-        ] {
-            assert_eq!(host(&url.parse().unwrap()).unwrap(), expected, "{url}");
-        }
-    }
 }

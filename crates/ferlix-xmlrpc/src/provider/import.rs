@@ -1,4 +1,4 @@
-//! The import side of the distribution provider: one pool of connections, one caller for each endpoint.
+//! The import side of the distribution provider: one transport, one caller for each endpoint.
 
 use std::collections::HashMap;
 use std::path::PathBuf;

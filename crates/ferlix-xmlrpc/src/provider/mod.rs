@@ -5,7 +5,7 @@
 //! same to the caller; [`Rules`] say who may call what. Every call has a deadline, at which it is dropped.
 //!
 //! [`Services`] and [`handler`] serve without a framework. In one, the bundle makes two components: the export provider,
-//! which mounts one handler on the HTTP service for all its containers, and the import provider, which has the pool of
+//! which mounts one handler on the HTTP service for all its containers, and the import provider, which has the pools of
 //! connections. For each container there is one more component, named by the container's identity, so that it is seen.
 //!
 //! As many calls run at once as come, up to a bound, above which they are answered 503. Deliberately absent: pools of workers. A
