@@ -87,7 +87,7 @@ pub(super) struct Look {
 }
 
 // Everything is read and written by the connection's task, except by a handler that moved a body to another task; the
-// waker orders that case. So relaxed accesses do.
+// waker orders that case. So relaxed accesses do, and what only that task counts needs no lock of the bus.
 impl Connection {
     pub(super) const fn new(
         peer: SocketAddr,
@@ -137,7 +137,7 @@ impl Connection {
 
     pub(super) fn enter(&self, phase: Phase) {
         self.phase.store(phase as u8, Ordering::Relaxed);
-        self.turns.fetch_add(1, Ordering::Relaxed);
+        count(&self.turns);
     }
 
     pub(super) fn look(&self) -> Look {
@@ -153,15 +153,16 @@ impl Connection {
 
     /// Bytes came; the first ones after a pause begin a request.
     pub(super) fn read(&self, bytes: usize) {
-        self.moves.fetch_add(1, Ordering::Relaxed);
-        self.received.fetch_add(bytes as u64, Ordering::Relaxed);
+        count(&self.moves);
+        let received = self.received() + bytes as u64;
+        self.received.store(received, Ordering::Relaxed);
         if matches!(self.phase(), Phase::Fresh | Phase::Idle) {
             self.enter(Phase::Head);
         }
     }
 
     pub(super) fn wrote(&self) {
-        self.moves.fetch_add(1, Ordering::Relaxed);
+        count(&self.moves);
         self.blocked.store(false, Ordering::Relaxed);
     }
 
@@ -246,25 +247,20 @@ impl Connection {
         self.body_waker.wake();
     }
 
+    /// The response was handed over.
+    pub(super) fn answered(&self) {
+        if self.phase() == Phase::Busy {
+            self.enter(Phase::Idle);
+        }
+    }
+
     pub(super) const fn pause(&self) -> Duration {
         self.pause
     }
 }
 
-/// Lives in the body of the response: dropped by the server when the response was handed over.
-#[derive(Debug)]
-pub(crate) struct InFlight(Arc<Connection>);
-
-impl InFlight {
-    pub(super) const fn new(connection: Arc<Connection>) -> Self {
-        Self(connection)
-    }
-}
-
-impl Drop for InFlight {
-    fn drop(&mut self) {
-        if self.0.phase() == Phase::Busy {
-            self.0.enter(Phase::Idle);
-        }
-    }
+/// One more, counted by one task only.
+fn count(counter: &AtomicU32) {
+    let next = counter.load(Ordering::Relaxed).wrapping_add(1);
+    counter.store(next, Ordering::Relaxed);
 }

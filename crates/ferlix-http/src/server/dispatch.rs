@@ -18,7 +18,7 @@ use http_body::Body as _;
 use hyper::body::Incoming;
 
 use super::Shared;
-use super::activity::{Connection, InFlight, Verdict};
+use super::activity::{Connection, Verdict};
 use super::incoming::IncomingBody;
 use super::routes::Entry;
 use super::stage::Stage;
@@ -30,28 +30,31 @@ use crate::path::{PathError, normalise};
 use crate::request::{RequestInfo, Target};
 use crate::security::Admission;
 
-/// The service of one connection, as the HTTP library calls it.
+/// The service of one connection, as the HTTP library calls it. Each answer has a clone.
 #[derive(Clone)]
-pub(super) struct Dispatcher {
+pub(super) struct Dispatcher(Arc<Ends>);
+
+/// What a request is between.
+struct Ends {
     shared: Arc<Shared>,
     connection: Arc<Connection>,
 }
 
 impl Dispatcher {
-    pub(super) const fn new(shared: Arc<Shared>, connection: Arc<Connection>) -> Self {
-        Self { shared, connection }
+    pub(super) fn new(shared: Arc<Shared>, connection: Arc<Connection>) -> Self {
+        Self(Arc::new(Ends { shared, connection }))
     }
 
     /// Lets a request in and starts its handler, or says why not.
     fn start(&self, request: Request<Incoming>) -> State {
-        let Some(guard) = &self.shared.guard else {
+        let Some(guard) = &self.0.shared.guard else {
             return self.start_admitted(request, None);
         };
         let path = match path_of(&request) {
             Ok(path) => path,
             Err(refusal) => return State::refused(refusal.page()),
         };
-        let connection = &self.connection;
+        let connection = &self.0.connection;
         let address = connection.peer().ip();
         match guard.admit(address, connection.identity(), request.headers(), &path) {
             Admission::Granted(identity) => {
@@ -72,7 +75,7 @@ impl Dispatcher {
     /// Finds who answers a request.
     fn route(&self, request: &Request<Incoming>) -> Result<(Arc<Entry>, Target), Refusal> {
         let path = path_of(request)?;
-        let entry = self.shared.routes.find(&path).ok_or(Refusal::NotFound)?;
+        let entry = self.0.shared.routes.find(&path).ok_or(Refusal::NotFound)?;
         let target = match (path, request.uri().path_and_query()) {
             (path, _) if path == entry.path() => Target::Mount,
             (Cow::Borrowed(_), Some(target)) => Target::AsSent(target.clone()),
@@ -93,13 +96,13 @@ impl Dispatcher {
         };
         let has_body = !request.body().is_end_stream();
         let info = RequestInfo::new(
-            Arc::clone(&self.connection),
+            Arc::clone(&self.0.connection),
             Arc::clone(&entry),
             target,
             identity,
         );
         let request = request.map(|body| {
-            let connection = Arc::clone(&self.connection);
+            let connection = Arc::clone(&self.0.connection);
             let body = has_body.then(|| IncomingBody::new(body, connection, entry.max_body_size()));
             Body::of_request(body, info)
         });
@@ -110,7 +113,7 @@ impl Dispatcher {
                 has_body,
             }),
             Err(panic) => State::refused(failed(
-                &self.connection,
+                &self.0.connection,
                 &entry,
                 &panic_message("the handler", &*panic),
             )),
@@ -156,11 +159,11 @@ impl hyper::service::Service<Request<Incoming>> for Dispatcher {
     type Future = Answer;
 
     fn call(&self, request: Request<Incoming>) -> Answer {
-        self.connection.begin(!request.body().is_end_stream());
+        self.0.connection.begin(!request.body().is_end_stream());
         let state = self.start(request);
         Answer {
             state,
-            dispatcher: self.clone(),
+            dispatcher: Some(self.clone()),
         }
     }
 }
@@ -168,7 +171,8 @@ impl hyper::service::Service<Request<Incoming>> for Dispatcher {
 /// The response to one request, later.
 pub(super) struct Answer {
     state: State,
-    dispatcher: Dispatcher,
+    /// `None` when it has answered.
+    dispatcher: Option<Dispatcher>,
 }
 
 enum State {
@@ -225,7 +229,11 @@ impl Future for Answer {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Self { state, dispatcher } = &mut *self;
-        let Dispatcher { shared, connection } = &*dispatcher;
+        // It has answered.
+        let Some(answering) = dispatcher else {
+            return Poll::Pending;
+        };
+        let Ends { shared, connection } = &*answering.0;
         let mut response = loop {
             let pending = match state {
                 State::Ready(response) => break response.take().unwrap_or_default(),
@@ -238,7 +246,7 @@ impl Future for Answer {
                         let request = checking.request.take();
                         *state = match (result, request) {
                             (Ok(identity), Some(request)) => {
-                                dispatcher.start_admitted(request, identity)
+                                answering.start_admitted(request, identity)
                             }
                             (Err(page), _) => State::refused(page),
                             (Ok(_), None) => State::refused(pages::stopping()),
@@ -259,9 +267,19 @@ impl Future for Answer {
             }
         };
         shared.counters.responded(response.status());
-        let in_flight = InFlight::new(Arc::clone(connection));
-        response.body_mut().answers(in_flight);
+        if let Some(answered) = dispatcher.take() {
+            response.body_mut().answers(InFlight(answered));
+        }
         Poll::Ready(Ok(response))
+    }
+}
+
+/// Lives in the body of the response: dropped by the server when the response was handed over.
+pub(crate) struct InFlight(Dispatcher);
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.0.connection.answered();
     }
 }
 

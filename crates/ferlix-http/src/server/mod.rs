@@ -30,7 +30,8 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-pub(crate) use activity::{Connection, InFlight};
+pub(crate) use activity::Connection;
+pub(crate) use dispatch::InFlight;
 pub(crate) use incoming::IncomingBody;
 pub use options::{ServerOptions, TlsFiles};
 pub(crate) use routes::Entry;

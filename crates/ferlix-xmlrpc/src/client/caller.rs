@@ -299,13 +299,13 @@ impl Remote {
         let begun = Instant::now();
         let known = self.counters.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(counters) = known.get(method) {
-            return counters.begin(begun, span);
+            return counters.clone().begin(begun, span);
         }
         let is_full = known.len() >= MOST_METHODS;
         drop(known);
         let statistics = self.transport.statistics();
         let counters = statistics.method(Direction::Imported, &self.service, method);
-        let running = counters.begin(begun, span);
+        let running = counters.clone().begin(begun, span);
         if !is_full {
             let mut known = self
                 .counters

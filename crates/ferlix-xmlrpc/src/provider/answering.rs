@@ -3,7 +3,7 @@
 //! The document is read to its end, with the arguments going straight into the method's types, before the method runs; its result
 //! goes straight into the answer. A call that comes to nothing is answered by a fault.
 
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use ferlix_core::property::{
     Decoder, Encoder, Event, FromValue as _, IntoValue as _, Value, ValueDecoder, ValueEncoder,
@@ -17,7 +17,7 @@ use tokio::time::error::Elapsed;
 use tokio::time::{Instant, timeout_at};
 use tracing::Instrument as _;
 
-use super::call::{Call, Failure, Target, shortened, too_late};
+use super::call::{Call, Failure, shortened, too_late};
 use super::options::TypedFaults;
 use super::origin::Origin;
 use super::services::Services;
@@ -170,11 +170,14 @@ impl Services {
         >,
     ) {
         match call {
-            Ok(Call { target, work }) => {
+            Ok(Call {
+                target,
+                counters,
+                work,
+            }) => {
                 // It is counted as cancelled when it is dropped.
-                let service = target.dispatch.interface().name;
-                let span = origin.span(service, target.method);
-                let running = target.counters.begin(begun.into_std(), span);
+                let span = origin.span(target.service, target.method);
+                let running = counters.begin(begun.into_std(), span);
                 let deadline = begun + target.limit;
                 let context = origin.context(deadline.into_std());
                 let work = AssertUnwindSafe(context.scope(work)).catch_unwind();
@@ -192,7 +195,8 @@ impl Services {
     /// A call that comes to nothing before a method runs. Its span has the name as the caller wrote it, and no service.
     fn failed(&self, origin: &Origin<'_>, failure: &Failure, begun: Instant) -> Running {
         let counters = failure.counters.as_ref().unwrap_or(&self.unknown);
-        counters.begin(begun.into_std(), origin.span("", &failure.called))
+        let span = origin.span("", &failure.called);
+        counters.clone().begin(begun.into_std(), span)
     }
 
     /// Finds what is called, and lets it read its arguments; its result goes into `result`, later.
@@ -203,24 +207,29 @@ impl Services {
         arguments: &mut dyn Decoder<'_>,
         result: &'a mut (dyn Encoder + Send),
     ) -> Result<Call<'a>, Failure> {
-        let target = self.resolve(origin, method).map_err(|failure| Failure {
+        let prepared = self.resolve(origin, method, |dispatch, target, counters| {
+            let name = target.method;
+            let read = move || {
+                let (arguments, result) = (arguments, result);
+                dispatch.dispatch(name, arguments, result)
+            };
+            let counters = counters.clone();
+            match catch_unwind(AssertUnwindSafe(read)) {
+                Ok(work) => Ok(Call {
+                    target,
+                    counters,
+                    work,
+                }),
+                Err(panic) => Err(Failure {
+                    counters: Some(counters),
+                    called: name.to_owned(),
+                    ..target.panicked(&*panic)
+                }),
+            }
+        });
+        prepared.map_err(|failure| Failure {
             called: shortened(method).to_owned(),
             ..failure
-        })?;
-        let Target {
-            dispatch, method, ..
-        } = &target;
-        let read = move || {
-            let result = result;
-            dispatch.dispatch(method, arguments, result)
-        };
-        match std::panic::catch_unwind(AssertUnwindSafe(read)) {
-            Ok(work) => Ok(Call { target, work }),
-            Err(panic) => Err(Failure {
-                counters: Some(target.counters.clone()),
-                called: (*method).to_owned(),
-                ..target.panicked(&*panic)
-            }),
-        }
+        })?
     }
 }

@@ -2,21 +2,20 @@
 //! why there is no result.
 
 use std::any::Any;
-use std::sync::Arc;
 use std::time::Duration;
 
-use ferlix_core::service::{BoxFuture, CallError, Dispatch};
+use ferlix_core::service::{BoxFuture, CallError};
 use tokio::time::error::Elapsed;
 
 use crate::codec::{CodecError, Fault};
 use crate::statistics::{Counters, Outcome};
 
 /// A method that may be called.
+#[derive(Clone, Copy)]
 pub(super) struct Target {
-    pub(super) dispatch: Arc<dyn Dispatch>,
+    pub(super) service: &'static str,
     pub(super) method: &'static str,
     pub(super) limit: Duration,
-    pub(super) counters: Counters,
 }
 
 impl Target {
@@ -37,7 +36,7 @@ impl Target {
 
     /// Its service panicked.
     pub(super) fn panicked(&self, panic: &(dyn Any + Send)) -> Failure {
-        let (service, method) = (self.dispatch.interface().name, self.method);
+        let (service, method) = (self.service, self.method);
         let message = panic_message(panic);
         tracing::error!(service, method, "an exported service panicked: {message}");
         let fault = Fault::remote_service(&format!("The call of {method} failed"));
@@ -48,6 +47,7 @@ impl Target {
 /// A call whose arguments were read.
 pub(super) struct Call<'a> {
     pub(super) target: Target,
+    pub(super) counters: Counters,
     pub(super) work: BoxFuture<'a, Result<(), CallError>>,
 }
 

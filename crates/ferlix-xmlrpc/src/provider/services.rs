@@ -218,8 +218,13 @@ impl Services {
         self.len() == 0
     }
 
-    /// Finds what is called, and whether the caller may.
-    pub(super) fn resolve(&self, origin: &Origin<'_>, method: &str) -> Result<Target, Failure> {
+    /// Finds what is called, and whether the caller may; `read` is given the object behind it.
+    pub(super) fn resolve<T>(
+        &self,
+        origin: &Origin<'_>,
+        method: &str,
+        read: impl FnOnce(&dyn Dispatch, Target, &Counters) -> T,
+    ) -> Result<T, Failure> {
         let (id, name) = method
             .split_once('.')
             .filter(|(_, name)| !name.contains('.'))
@@ -260,12 +265,13 @@ impl Services {
             });
         };
         let own = exported.timeout.unwrap_or(self.options.timeout);
-        Ok(Target {
-            dispatch: Arc::clone(&exported.interfaces[found.interface]),
+        let dispatch = &*exported.interfaces[found.interface];
+        let target = Target {
+            service: dispatch.interface().name,
             method,
             limit: from_headers(origin.headers).map_or(own, |callers| callers.min(own)),
-            counters: found.counters.clone(),
-        })
+        };
+        Ok(read(dispatch, target, &found.counters))
     }
 
     /// Whether the caller may call a method of a service.

@@ -2,7 +2,7 @@
 
 use std::array::from_fn;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use ferlix_core::service::CallError;
@@ -117,7 +117,7 @@ const BUCKETS: usize = LATENCY_BOUNDS.len() + 1;
 /// The counters. Each is right by itself; a reader may see a call in one and not yet in another.
 #[derive(Debug, Default)]
 pub(super) struct Method {
-    in_flight: AtomicI64,
+    begun: AtomicU64,
     outcomes: [AtomicU64; Outcome::ALL.len()],
     latencies: [AtomicU64; BUCKETS],
     nanoseconds: AtomicU64,
@@ -133,13 +133,15 @@ impl Method {
         method: Arc<str>,
     ) -> MethodCalls {
         let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        let in_flight = self.in_flight.load(Ordering::Relaxed);
+        // Those that ended first: a call that ends in between is in flight still.
+        let outcomes: [u64; Outcome::ALL.len()] = from_fn(|index| load(&self.outcomes[index]));
+        let ended = outcomes.iter().sum();
         MethodCalls {
             direction,
             service,
             method,
-            in_flight: u64::try_from(in_flight).unwrap_or(0),
-            outcomes: from_fn(|index| load(&self.outcomes[index])),
+            in_flight: load(&self.begun).saturating_sub(ended),
+            outcomes,
             latencies: from_fn(|index| load(&self.latencies[index])),
             time: Duration::from_nanos(load(&self.nanoseconds)),
             received: load(&self.received),
@@ -160,7 +162,7 @@ pub(crate) struct Running {
 
 impl Running {
     pub(super) fn new(method: Arc<Method>, begun: Instant, span: Span) -> Self {
-        method.in_flight.fetch_add(1, Ordering::Relaxed);
+        method.begun.fetch_add(1, Ordering::Relaxed);
         Self {
             method,
             span,
@@ -205,7 +207,6 @@ impl Drop for Running {
         add(&method.nanoseconds, nanoseconds);
         add(&method.received, self.received);
         add(&method.sent, self.sent);
-        method.in_flight.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

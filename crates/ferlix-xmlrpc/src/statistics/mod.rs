@@ -129,8 +129,8 @@ pub(crate) struct Counters(Arc<Method>);
 impl Counters {
     /// A call begins, whose span has a field `outcome`; it ended as [`Outcome::Cancelled`] when it is dropped without
     /// another word.
-    pub(crate) fn begin(&self, begun: Instant, span: Span) -> Running {
-        Running::new(Arc::clone(&self.0), begun, span)
+    pub(crate) fn begin(self, begun: Instant, span: Span) -> Running {
+        Running::new(self.0, begun, span)
     }
 }
 
@@ -145,7 +145,7 @@ mod tests {
         let statistics = Statistics::new();
         let counters = statistics.method(Direction::Exported, "a.B", "c");
         let begun = Instant::now();
-        let first = counters.begin(begun, Span::none());
+        let first = counters.clone().begin(begun, Span::none());
         let mut second = counters.begin(begun, Span::none());
         assert_eq!(statistics.snapshot()[0].in_flight, 2);
         second.received(10);
@@ -176,7 +176,9 @@ mod tests {
                 .begin(Instant::now(), Span::none());
         }
         assert!(statistics.lock().len() <= MOST_METHODS);
-        kept.begin(Instant::now(), Span::none()).end(Outcome::Ok);
+        kept.clone()
+            .begin(Instant::now(), Span::none())
+            .end(Outcome::Ok);
         let snapshot = statistics.snapshot();
         let calls = snapshot.iter().find(|calls| &*calls.service == "kept");
         assert_eq!(calls.unwrap().total(), 1);
@@ -185,6 +187,7 @@ mod tests {
             .collect();
         for counters in &held {
             counters
+                .clone()
                 .begin(Instant::now(), Span::none())
                 .end(Outcome::Ok);
         }
