@@ -11,6 +11,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use super::incoming::{self, Encoding, NoDocument, Packed};
 use super::origin::Origin;
 use super::services::Services;
+use crate::error::BoxError;
 
 /// Makes the handler that answers POSTs with what the services say.
 ///
@@ -32,7 +33,7 @@ pub fn handler(services: Arc<Services>) -> Arc<dyn Handler> {
             if method != Method::POST {
                 return Box::pin(ready(Ok(not_allowed())));
             }
-            Box::pin(async move { Ok(read_and_call(&services, &headers, &mut body).await) })
+            Box::pin(async move { read_and_call(&services, &headers, &mut body).await })
         }
     }
 
@@ -43,33 +44,33 @@ async fn read_and_call(
     services: &Services,
     headers: &HeaderMap,
     body: &mut Body,
-) -> Response<Body> {
+) -> Result<Response<Body>, BoxError> {
     let encoding = Encoding::of(headers);
     if encoding == Encoding::Other {
         let text = "Of all content encodings, gzip is read here.\n";
-        return plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, text);
+        return Ok(plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, text));
     }
     let options = services.options();
     let limit = options.limits.bytes;
     let mut document = match incoming::collect(body, limit, services.buffer_room()).await {
         Ok(document) => document,
-        Err(NoDocument::TooLarge) => return too_large(limit),
-        Err(NoDocument::NoRoom) => return busy(),
+        Err(NoDocument::TooLarge) => return Ok(too_large(limit)),
+        Err(NoDocument::NoRoom) => return Ok(busy()),
         // The connection is broken or was cut off by the server, which has its own answer then.
         Err(NoDocument::Broken(error)) => {
-            return plain(StatusCode::BAD_REQUEST, format!("{error}\n"));
+            return Ok(plain(StatusCode::BAD_REQUEST, format!("{error}\n")));
         }
     };
     let mut place = services.running_room().enter();
     if !place.grow(1) {
-        return busy();
+        return Ok(busy());
     }
     if encoding == Encoding::Gzip {
         document = match incoming::unpack(&document, limit) {
             Ok(document) => document.into(),
-            Err(Packed::TooLarge) => return too_large(limit),
+            Err(Packed::TooLarge) => return Ok(too_large(limit)),
             Err(Packed::Broken) => {
-                return plain(StatusCode::BAD_REQUEST, "This is no gzip.\n");
+                return Ok(plain(StatusCode::BAD_REQUEST, "This is no gzip.\n"));
             }
         };
     }
@@ -91,7 +92,7 @@ async fn read_and_call(
         Response::new(Body::from(answer))
     };
     response.headers_mut().insert(CONTENT_TYPE, text_xml);
-    response
+    Ok(response)
 }
 
 fn not_allowed() -> Response<Body> {
