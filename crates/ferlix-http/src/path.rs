@@ -58,21 +58,38 @@ pub fn normalise(target: &str) -> Result<Cow<'_, str>, PathError> {
 ///
 /// A segment that merely begins with a dot (`/.well-known`) takes the slow way and comes out unchanged.
 fn is_normal(path: &str) -> bool {
-    let bytes = path.as_bytes();
     let mut previous = 0;
-    for &byte in bytes {
-        let plain = match byte {
-            b'%' | b'?' | 0x00..=0x1f | 0x7f.. => false,
-            b'/' | b'.' => previous != b'/',
-            _ => true,
-        };
-        if !plain {
-            return false;
-        }
+    let plain = path.bytes().all(|byte| {
+        let plain = CLASSES[usize::from(byte)];
+        let fits = plain == Class::Plain || (plain == Class::Segment && previous != b'/');
         previous = byte;
-    }
-    bytes.first() == Some(&b'/')
+        fits
+    });
+    plain && path.starts_with('/')
 }
+
+/// What a byte of a path means to [`is_normal`].
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Class {
+    Plain,
+    /// A slash or a dot: fine but behind a slash.
+    Segment,
+    Other,
+}
+
+const CLASSES: [Class; 256] = {
+    let mut classes = [Class::Other; 256];
+    let mut byte = b' ';
+    while byte < 0x7f {
+        classes[byte as usize] = match byte {
+            b'%' | b'?' => Class::Other,
+            b'/' | b'.' => Class::Segment,
+            _ => Class::Plain,
+        };
+        byte += 1;
+    }
+    classes
+};
 
 /// Collapses slashes and resolves dot segments of a decoded path.
 fn resolve(path: &str) -> Result<String, PathError> {

@@ -66,9 +66,13 @@ impl Table {
 
     /// The entry with the longest key that is a whole-segment prefix of the path.
     fn find(&self, path: &str) -> Option<&Arc<Entry>> {
+        // Most requests are for a mounted path itself.
+        if let Ok(index) = self.position(path) {
+            return Some(&self.entries[index]);
+        }
         let bytes = path.bytes().enumerate();
         let slashes = bytes.filter_map(|(index, byte)| (byte == b'/').then_some(index));
-        let prefixes = slashes.chain([path.len()]).take(self.deepest + 1);
+        let prefixes = slashes.take(self.deepest + 1);
         let mut longest = None;
         for end in prefixes {
             if let Ok(index) = self.position(&path[..end]) {

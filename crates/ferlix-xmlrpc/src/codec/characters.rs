@@ -66,10 +66,14 @@ pub(super) fn forbidden(text: &str) -> Option<(usize, char)> {
 
 /// Whether a text without markup and references may be another one than it seems, or hold what XML cannot.
 pub(super) fn is_unusual(text: &str) -> bool {
-    let unusual = |byte: u8| {
-        (byte == 0xEF) | (byte == b'>') | ((byte < b' ') & (byte != b'\t') & (byte != b'\n'))
+    let bytes = text.as_bytes();
+    let unusual = |byte: u8| (byte < b' ') | (byte == 0xEF) | (byte == b'>');
+    let Some(start) = first_chunk(bytes, unusual) else {
+        return false;
     };
-    first_chunk(text.as_bytes(), unusual).is_some()
+    // Tabs and line feeds are usual, but few texts have any: they are told apart only then.
+    let is_space = |byte: u8| (byte == b'\t') | (byte == b'\n');
+    first_chunk(&bytes[start..], |byte| unusual(byte) & !is_space(byte)).is_some()
 }
 
 /// Where a piece of some bytes begins, one of which is as wanted; none are before it.

@@ -225,9 +225,11 @@ impl Services {
         method: &str,
         read: impl FnOnce(&dyn Dispatch, Target, &Counters) -> T,
     ) -> Result<T, Failure> {
-        let (id, name) = method
-            .split_once('.')
-            .filter(|(_, name)| !name.contains('.'))
+        // Byte by byte: names are short.
+        let dot = method.bytes().position(|byte| byte == b'.');
+        let (id, name) = dot
+            .map(|dot| (&method[..dot], &method[dot + 1..]))
+            .filter(|(_, name)| !name.bytes().any(|byte| byte == b'.'))
             .ok_or_else(|| {
                 let method = shortened(method);
                 let message =
