@@ -1,6 +1,6 @@
 //! [`Services`]: the exported services of one container, which of their methods a call means, and who may make it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -33,7 +33,7 @@ use crate::timeout::from_headers;
 /// # Ok(()) }
 /// ```
 pub struct Services {
-    table: RwLock<BTreeMap<u64, Arc<Exported>>>,
+    table: RwLock<HashMap<u64, Arc<Exported>>>,
     options: ServicesOptions,
     running: Room,
     buffered: Room,
@@ -44,14 +44,23 @@ pub struct Services {
 
 struct Exported {
     interfaces: Vec<Arc<dyn Dispatch>>,
-    /// There are few: finding one takes less in a tree than hashing its name.
-    methods: BTreeMap<&'static str, Method>,
+    /// By name, in order: there are few, and they lie beside each other.
+    methods: Arc<[(&'static str, Method)]>,
     timeout: Option<Duration>,
     rules: Option<Arc<Rules>>,
 }
 
+impl Exported {
+    fn method(&self, name: &str) -> Option<(&'static str, &Method)> {
+        let found = self
+            .methods
+            .binary_search_by(|(other, _)| (*other).cmp(name));
+        let (name, method) = &self.methods[found.ok()?];
+        Some((name, method))
+    }
+}
+
 /// A method that can be called.
-#[derive(Clone)]
 struct Method {
     /// The interface, by its place; the first that has the method.
     interface: usize,
@@ -138,7 +147,7 @@ impl Services {
     ) -> Option<&'static [&'static str]> {
         let (id, name) = method.split_once('.')?;
         let exported = self.find(id)?;
-        let found = exported.methods.get(name)?;
+        let (_, found) = exported.method(name)?;
         let interface = exported.interfaces[found.interface].interface();
         let mut methods = interface.methods.iter();
         methods
@@ -177,7 +186,7 @@ impl Services {
         }
         let exported = Exported {
             interfaces,
-            methods,
+            methods: methods.into_iter().collect(),
             timeout,
             rules,
         };
@@ -245,8 +254,8 @@ impl Services {
         let exported = self
             .find(id)
             .ok_or_else(|| Failure::new(no_service(), Outcome::Unknown))?;
-        let found = exported.methods.get_key_value(name);
-        let Some((&method, found)) =
+        let found = exported.method(name);
+        let Some((method, found)) =
             found.filter(|(name, method)| self.permits(origin, &exported, name, method))
         else {
             // Who may call nothing of a service is not told that it is there; a method that is refused and one that is
@@ -302,11 +311,11 @@ impl Services {
     }
 
     // A table is whole after every change, so one that a panic left locked can be used on.
-    fn read(&self) -> std::sync::RwLockReadGuard<'_, BTreeMap<u64, Arc<Exported>>> {
+    fn read(&self) -> std::sync::RwLockReadGuard<'_, HashMap<u64, Arc<Exported>>> {
         self.table.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self) -> std::sync::RwLockWriteGuard<'_, BTreeMap<u64, Arc<Exported>>> {
+    fn write(&self) -> std::sync::RwLockWriteGuard<'_, HashMap<u64, Arc<Exported>>> {
         self.table.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
