@@ -60,8 +60,8 @@ pub fn normalise(target: &str) -> Result<Cow<'_, str>, PathError> {
 fn is_normal(path: &str) -> bool {
     let mut previous = 0;
     let plain = path.bytes().all(|byte| {
-        let plain = CLASSES[usize::from(byte)];
-        let fits = plain == Class::Plain || (plain == Class::Segment && previous != b'/');
+        let class = CLASSES[usize::from(byte)];
+        let fits = class == Class::Plain || (class == Class::Segment && previous != b'/');
         previous = byte;
         fits
     });

@@ -87,7 +87,7 @@ pub(super) struct Look {
 }
 
 // Everything is read and written by the connection's task, except by a handler that moved a body to another task; the
-// waker orders that case. So relaxed accesses do, and what only that task counts needs no lock of the bus.
+// waker orders that case. So relaxed accesses do, and what only that task counts is counted by a load and a store.
 impl Connection {
     pub(super) const fn new(
         peer: SocketAddr,
