@@ -284,6 +284,7 @@ impl Driver {
                     wake(reader);
                     wake(writer);
                 }
+                // Whoever wrote has gone, and with it whoever could wait for the rest: a peer that takes nothing holds up no end.
                 Poll::Pending if finished => self.sender = None,
                 Poll::Pending => return,
             }

@@ -23,16 +23,23 @@ pub(super) struct Offer {
     pub(super) intents: Vec<String>,
 }
 
+/// The intents of a provider, which are gathered only where any is asked for.
+fn where_asked(asked: &[String], intents: impl FnOnce() -> [Vec<String>; 2]) -> Vec<String> {
+    if asked.is_empty() {
+        return Vec::new();
+    }
+    intents().concat()
+}
+
 impl Offer {
     /// Of what an exporter can do, what matters where these intents are asked for.
     pub(super) fn of_exporter(provider: &dyn ExportProvider, asked: &[String]) -> Self {
         Self {
             name: provider.name().to_owned(),
             configurations: provider.configurations(),
-            intents: match asked {
-                [] => Vec::new(),
-                _ => [provider.intents(), provider.conditional_intents()].concat(),
-            },
+            intents: where_asked(asked, || {
+                [provider.intents(), provider.conditional_intents()]
+            }),
         }
     }
 
@@ -41,10 +48,9 @@ impl Offer {
         Self {
             name: provider.name().to_owned(),
             configurations: provider.configurations(),
-            intents: match asked {
-                [] => Vec::new(),
-                _ => [provider.intents(), provider.conditional_intents()].concat(),
-            },
+            intents: where_asked(asked, || {
+                [provider.intents(), provider.conditional_intents()]
+            }),
         }
     }
 

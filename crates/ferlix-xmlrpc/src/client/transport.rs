@@ -68,12 +68,15 @@ pub struct TlsFiles {
     pub identity: Option<(PathBuf, PathBuf)>,
 }
 
+/// What connections are shared by: the scheme and the authority.
+type Origin = (Option<Scheme>, Option<Authority>);
+
 /// How calls connect: by HTTP/1.1 with keep-alive, and to HTTP/1.0 peers that close. Cheap to clone, the connections are shared.
 #[derive(Clone)]
 pub struct Transport {
     connector: Connector,
     idle_timeout: Duration,
-    pools: Arc<Mutex<HashMap<(Scheme, Authority), Weak<Pool>>>>,
+    pools: Arc<Mutex<HashMap<Origin, Weak<Pool>>>>,
     gzip: bool,
     limits: Arc<Limits>,
     authorization: Option<Arc<Authorization>>,
@@ -148,16 +151,12 @@ impl Transport {
 
     /// The connections to an address.
     pub(super) fn pool(&self, address: &Uri) -> Arc<Pool> {
-        let made = || Pool::new(address.clone(), self.connector.clone(), self.idle_timeout);
-        let (Some(scheme), Some(authority)) = (address.scheme(), address.authority()) else {
-            return made();
-        };
+        let key = (address.scheme().cloned(), address.authority().cloned());
         let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (scheme.clone(), authority.clone());
         if let Some(pool) = pools.get(&key).and_then(Weak::upgrade) {
             return pool;
         }
-        let pool = made();
+        let pool = Pool::new(address.clone(), self.connector.clone(), self.idle_timeout);
         pools.retain(|_, pool| pool.strong_count() > 0);
         pools.insert(key, Arc::downgrade(&pool));
         pool

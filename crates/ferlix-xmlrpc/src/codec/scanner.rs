@@ -172,20 +172,22 @@ impl<'a> Tokens<'a> {
     /// The text of the element that is open, up to and with its end tag, when it is a plain one; where it is not, nothing has
     /// happened.
     pub(super) fn plain(&mut self) -> Option<&'a str> {
+        if self.end_due {
+            return None;
+        }
         let rest = &self.text[self.next..];
         let length = memchr2(b'<', b'&', rest.as_bytes())?;
         let (text, after) = rest.split_at(length);
-        let name = self.open.last().filter(|_| !self.end_due)?;
-        let tag = after.as_bytes().get(..name.len() + "</>".len())?;
-        let is_end = tag.starts_with(b"</") && tag.ends_with(b">");
-        if !is_end || &tag[2..tag.len() - 1] != name.as_bytes() {
-            return None;
-        }
-        if length > self.limits.text || is_unusual(text) {
+        let name = self.open.last()?;
+        let is_end = after
+            .strip_prefix("</")
+            .and_then(|after| after.strip_prefix(name))
+            .is_some_and(|after| after.starts_with('>'));
+        if !is_end || length > self.limits.text || is_unusual(text) {
             return None;
         }
         self.at = self.next + length;
-        self.next = self.at + tag.len();
+        self.next = self.at + name.len() + "</>".len();
         self.open.pop();
         Some(text)
     }
