@@ -102,6 +102,7 @@ impl<'d> Received<'_, 'd> {
         }
     }
 
+    #[cold]
     fn invalid(&self, reason: String) -> CallError {
         CallError::InvalidArguments {
             method: self.method.to_owned(),
@@ -165,6 +166,7 @@ pub async fn finish<R: Send + 'static, E: RemoteError>(
 ///
 /// # Errors
 /// That.
+#[cold]
 pub fn unknown_method<'a>(method: &str) -> BoxFuture<'a, Result<(), CallError>> {
     let method = method.to_owned();
     failed(CallError::UnknownMethod { method })
@@ -175,6 +177,7 @@ pub fn unknown_method<'a>(method: &str) -> BoxFuture<'a, Result<(), CallError>> 
 /// # Errors
 /// That.
 #[must_use]
+#[cold]
 pub fn failed<'a>(error: CallError) -> BoxFuture<'a, Result<(), CallError>> {
     Box::pin(std::future::ready(Err(error)))
 }

@@ -56,23 +56,14 @@ pub enum BodyError {
 /// ```
 pub struct Body {
     content: Content,
-    note: Note,
-}
-
-/// What goes with a body. It is carried here and not in the extensions of the message, which would be allocated for it.
-enum Note {
-    None,
-    /// A request's: where it came from.
-    Request(RequestInfo),
-    /// A response's: tells the connection that it is written, when the server drops the body.
-    Response {
-        _in_flight: InFlight,
-    },
+    /// Of a response: tells the connection that it is written, when the server drops the body.
+    in_flight: Option<InFlight>,
 }
 
 enum Content {
     Empty,
     Full(Bytes),
+    /// Of a request, with where it came from: in its extensions, that would be allocated for it.
     Incoming(IncomingBody),
     Stream(Pin<Box<dyn http_body::Body<Data = Bytes, Error = BoxError> + Send>>),
 }
@@ -93,39 +84,30 @@ impl Body {
         Self::of(Content::Stream(Box::pin(body.map_err(Into::into))))
     }
 
-    /// The body of a request, if it has one.
-    pub(crate) fn of_request(body: Option<IncomingBody>, info: RequestInfo) -> Self {
-        let content = match body {
-            Some(body) => Content::Incoming(body),
-            None => Content::Empty,
-        };
-        Self {
-            content,
-            note: Note::Request(info),
-        }
+    /// The body of a request.
+    pub(crate) const fn of_request(body: IncomingBody) -> Self {
+        Self::of(Content::Incoming(body))
     }
 
     const fn of(content: Content) -> Self {
         Self {
             content,
-            note: Note::None,
+            in_flight: None,
         }
     }
 
     /// Where the request came from and where it was routed to: there for every body that the server gave to a handler.
     #[must_use]
     pub const fn info(&self) -> Option<&RequestInfo> {
-        match &self.note {
-            Note::Request(info) => Some(info),
+        match &self.content {
+            Content::Incoming(body) => Some(body.info()),
             _ => None,
         }
     }
 
     /// Marks the body as that of the response to the request in flight.
     pub(crate) fn answers(&mut self, in_flight: InFlight) {
-        self.note = Note::Response {
-            _in_flight: in_flight,
-        };
+        self.in_flight = Some(in_flight);
     }
 
     /// Reads the whole content into memory; trailers are dropped. Content that came in one piece is not copied.

@@ -8,6 +8,7 @@ use http::{Response, StatusCode};
 use crate::body::Body;
 
 /// A page for a status, with one sentence below its name.
+#[cold]
 fn page(status: StatusCode, sentence: &str) -> Response<Body> {
     let name = status.canonical_reason().unwrap_or("Error");
     let code = status.as_u16();

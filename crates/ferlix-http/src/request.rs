@@ -4,10 +4,8 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use ferlix_core::service::Identity;
-use http::uri::PathAndQuery;
-
 use crate::server::{Connection, Entry};
+use ferlix_core::service::Identity;
 
 /// Where a request came from and where it was routed to: [`Body::info`](crate::Body::info) of every request that a handler
 /// gets. A tower service finds it in the request's extensions.
@@ -15,33 +13,33 @@ use crate::server::{Connection, Entry};
 pub struct RequestInfo {
     connection: Arc<Connection>,
     entry: Arc<Entry>,
-    target: Target,
+    /// The normalised path, unless it is the one that the handler was mounted at.
+    path: Option<Arc<str>>,
     identity: Option<Arc<Identity>>,
-}
-
-/// The normalised path of a request. What is known already is shared, so that a usual request copies nothing.
-#[derive(Clone)]
-pub(crate) enum Target {
-    /// The path that the handler was mounted at.
-    Mount,
-    /// The request's own target, which was normal already.
-    AsSent(PathAndQuery),
-    Changed(Arc<str>),
 }
 
 impl RequestInfo {
     pub(crate) const fn new(
         connection: Arc<Connection>,
         entry: Arc<Entry>,
-        target: Target,
+        path: Option<Arc<str>>,
         identity: Option<Arc<Identity>>,
     ) -> Self {
         Self {
             connection,
             entry,
-            target,
+            path,
             identity,
         }
+    }
+
+    pub(crate) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// In bytes; `u64::MAX` is no limit.
+    pub(crate) fn max_body_size(&self) -> u64 {
+        self.entry.max_body_size()
     }
 
     /// The address of the client.
@@ -72,11 +70,7 @@ impl RequestInfo {
     /// request's URI is as the client wrote it.
     #[must_use]
     pub fn path(&self) -> &str {
-        match &self.target {
-            Target::Mount => self.entry.path(),
-            Target::AsSent(target) => target.path(),
-            Target::Changed(path) => path,
-        }
+        self.path.as_deref().unwrap_or_else(|| self.entry.path())
     }
 
     /// What follows the mount path: empty, or beginning with a slash.

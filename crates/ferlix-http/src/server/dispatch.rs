@@ -27,12 +27,14 @@ use crate::error::{BoxError, Causes, panic_message};
 use crate::handler::HandlerFuture;
 use crate::pages;
 use crate::path::{PathError, normalise};
-use crate::request::{RequestInfo, Target};
+use crate::request::RequestInfo;
 use crate::security::Admission;
 
 /// The service of one connection, as the HTTP library calls it. Each answer has a clone.
 #[derive(Clone)]
 pub(super) struct Dispatcher(Arc<Ends>);
+
+type Routed = (Arc<Entry>, Option<Arc<str>>);
 
 /// What a request is between.
 struct Ends {
@@ -72,25 +74,21 @@ impl Dispatcher {
         }
     }
 
-    /// Finds who answers a request.
-    fn route(&self, request: &Request<Incoming>) -> Result<(Arc<Entry>, Target), Refusal> {
+    /// Finds who answers a request, and its path when that is another than the one of the mount.
+    fn route(&self, request: &Request<Incoming>) -> Result<Routed, Refusal> {
         let path = path_of(request)?;
         let entry = self.0.shared.routes.find(&path).ok_or(Refusal::NotFound)?;
-        let target = match (path, request.uri().path_and_query()) {
-            (path, _) if path == entry.path() => Target::Mount,
-            (Cow::Borrowed(_), Some(target)) => Target::AsSent(target.clone()),
-            (path, _) => Target::Changed(path.into()),
-        };
+        let path = (path != entry.path()).then(|| Arc::from(path));
         let limit = entry.max_body_size();
         if request.body().size_hint().lower() > limit {
             return Err(Refusal::TooLarge(limit));
         }
-        Ok((entry, target))
+        Ok((entry, path))
     }
 
     /// Starts the handler of a request that has come in.
     fn start_admitted(&self, request: Request<Incoming>, identity: Option<Arc<Identity>>) -> State {
-        let (entry, target) = match self.route(&request) {
+        let (entry, path) = match self.route(&request) {
             Ok(found) => found,
             Err(refusal) => return State::refused(refusal.page()),
         };
@@ -98,14 +96,10 @@ impl Dispatcher {
         let info = RequestInfo::new(
             Arc::clone(&self.0.connection),
             Arc::clone(&entry),
-            target,
+            path,
             identity,
         );
-        let request = request.map(|body| {
-            let connection = Arc::clone(&self.0.connection);
-            let body = has_body.then(|| IncomingBody::new(body, connection, entry.max_body_size()));
-            Body::of_request(body, info)
-        });
+        let request = request.map(|body| Body::of_request(IncomingBody::new(body, info)));
         match catch_unwind(AssertUnwindSafe(|| entry.handler().handle(request))) {
             Ok(answer) => State::Running(Running {
                 answer,
@@ -142,6 +136,7 @@ enum Refusal {
 }
 
 impl Refusal {
+    #[cold]
     fn page(&self) -> Response<Body> {
         match self {
             Self::Host => pages::bad_request("HTTP/1.1 asks for one Host."),
@@ -190,6 +185,7 @@ struct Checking {
 }
 
 impl State {
+    #[cold]
     fn refused(page: Response<Body>) -> Self {
         Self::Ready(Box::new(Some(page)))
     }
@@ -290,6 +286,7 @@ fn has_one_host<B>(request: &Request<B>) -> bool {
     hosts.count() == 1
 }
 
+#[cold]
 fn failed(connection: &Connection, entry: &Entry, error: &dyn fmt::Display) -> Response<Body> {
     let error_id = uuid::Uuid::new_v4().to_string();
     tracing::error!(%error_id, path = entry.path(), peer = %connection.peer(), "a request failed: {error}");

@@ -32,7 +32,7 @@ impl Entry {
     }
 
     /// In bytes; `u64::MAX` is no limit.
-    pub(super) const fn max_body_size(&self) -> u64 {
+    pub(crate) const fn max_body_size(&self) -> u64 {
         self.max_body_size
     }
 }

@@ -268,7 +268,7 @@ impl Remote {
         let mut writer = Writer::call(&name).map_err(unwritable)?;
         for argument in arguments {
             if let Err(source) = argument.encode(&mut writer) {
-                return Err(match writer.into_error() {
+                return Err(match writer.take_error() {
                     Some(error) => unwritable(error),
                     None => argument.refused(method, source),
                 });

@@ -17,7 +17,11 @@ pub(super) fn is_blank(text: &str) -> bool {
 
 /// The text without white space around it.
 pub(super) fn trim(text: &str) -> &str {
-    text.trim_matches([' ', '\t', '\n', '\r'])
+    match text.as_bytes() {
+        // Most have none, which two looks tell.
+        [first, .., last] if !is_space(*first) && !is_space(*last) => text,
+        _ => text.trim_matches([' ', '\t', '\n', '\r']),
+    }
 }
 
 /// What a byte of a text means to the writer.
@@ -64,16 +68,24 @@ pub(super) fn forbidden(text: &str) -> Option<(usize, char)> {
         .map(|(index, character)| (start + index, character))
 }
 
-/// Whether a text without markup and references may be another one than it seems, or hold what XML cannot.
-pub(super) fn is_unusual(text: &str) -> bool {
+/// Whether a text is of ASCII alone, without what XML forbids and without carriage returns, which a reader changes.
+pub(super) fn is_usual(text: &str) -> bool {
     let bytes = text.as_bytes();
-    let unusual = |byte: u8| (byte < b' ') | (byte == 0xEF) | (byte == b'>');
+    // Below zero are the bytes of what is not ASCII: so it is one comparison.
+    let unusual = |byte: u8| byte.cast_signed() < b' '.cast_signed();
     let Some(start) = first_chunk(bytes, unusual) else {
-        return false;
+        return true;
     };
     // Tabs and line feeds are usual, but few texts have any: they are told apart only then.
     let is_space = |byte: u8| (byte == b'\t') | (byte == b'\n');
-    first_chunk(&bytes[start..], |byte| unusual(byte) & !is_space(byte)).is_some()
+    first_chunk(&bytes[start..], |byte| unusual(byte) & !is_space(byte)).is_none()
+}
+
+/// Whether a text without references may be another one than it seems, or hold what XML cannot.
+pub(super) fn is_suspicious(text: &str) -> bool {
+    let suspicious =
+        |byte: u8| (byte == 0xEF) | ((byte < b' ') & (byte != b'\t') & (byte != b'\n'));
+    first_chunk(text.as_bytes(), suspicious).is_some()
 }
 
 /// Where a piece of some bytes begins, one of which is as wanted; none are before it.
@@ -106,12 +118,26 @@ fn first_chunk(bytes: &[u8], wanted: impl Fn(u8) -> bool) -> Option<usize> {
 /// The first character that XML cannot hold, and where it is in the text; what was appended before stays.
 pub(super) fn escape(text: &str, out: &mut String) -> Result<(), (usize, char)> {
     let bytes = text.as_bytes();
-    let special =
-        |byte| (byte < 0x20) | (byte == b'&') | (byte == b'<') | (byte == b'>') | (byte == 0xEF);
-    let Some(start) = first_chunk(bytes, special) else {
-        out.push_str(text);
-        return Ok(());
-    };
+    let is_markup = |byte: u8| (byte == b'&') | (byte | 2 == b'>');
+    // What is not ASCII is told apart from what is special only where there is any.
+    let first = first_chunk(bytes, |byte| {
+        (byte.cast_signed() < b' '.cast_signed()) | is_markup(byte)
+    });
+    let special = |byte| (byte < b' ') | (byte == 0xEF) | is_markup(byte);
+    let found = first.and_then(|first| Some(first + first_chunk(&bytes[first..], special)?));
+    match found {
+        Some(start) => escape_from(start, text, out),
+        None => {
+            out.push_str(text);
+            Ok(())
+        }
+    }
+}
+
+/// The same of a text in which nothing is to be escaped before `start`.
+#[inline(never)]
+fn escape_from(start: usize, text: &str, out: &mut String) -> Result<(), (usize, char)> {
+    let bytes = text.as_bytes();
     let mut done = 0;
     for (index, &byte) in bytes.iter().enumerate().skip(start) {
         let reference = match CLASSES[usize::from(byte)] {

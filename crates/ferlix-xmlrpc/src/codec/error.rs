@@ -127,6 +127,7 @@ pub enum CodecError {
 
 impl CodecError {
     /// Puts a step before the place of an error that a writer met further inside.
+    #[cold]
     pub(super) fn inside(mut self, step: &str) -> Self {
         if let Self::Character { place, .. }
         | Self::TooDeep { place, .. }
@@ -139,6 +140,7 @@ impl CodecError {
 }
 
 /// The start of a text for an error message: a peer chooses its length.
+#[cold]
 pub(super) fn shortened(text: &str) -> String {
     const LONGEST: usize = 60;
     match text.char_indices().nth(LONGEST) {

@@ -39,6 +39,7 @@ impl Fault {
 
     /// A fault about a service or a method that is not there.
     #[must_use]
+    #[cold]
     pub fn remote_service(message: &str) -> Self {
         Self::new(REMOTE_SERVICE_ERROR, message)
     }

@@ -10,7 +10,7 @@ use ferlix_core::property::{Decoder, Event, FromValue as _, Value, ValueDecoder,
 use super::characters::{is_blank, trim};
 use super::error::shortened;
 use super::scalar::Scalar;
-use super::scanner::Tokens;
+use super::scanner::{Tokens, text_of};
 use super::token::{Tag, Token};
 use super::{CodecError, Fault, Limit, Limits, MethodCall, Response};
 
@@ -37,7 +37,7 @@ pub fn decode_call<T>(
     read: impl FnOnce(&str, &mut dyn Decoder<'_>) -> T,
 ) -> Result<T, CodecError> {
     const EXPECTED: &str = "methodName, then params";
-    let mut reader = Reader::new(document, limits)?;
+    let mut reader = Reader::new(text_of(document, limits)?, limits);
     reader.root("<methodCall>", Tag::MethodCall, "methodCall")?;
     if !reader
         .tokens
@@ -90,7 +90,7 @@ pub fn decode_response<'a>(
     read: impl FnOnce(Event<'a>, &mut dyn Decoder<'a>),
 ) -> Result<Option<Fault>, CodecError> {
     const EXPECTED: &str = "params or fault, one of them";
-    let mut reader = Reader::new(document, limits)?;
+    let mut reader = Reader::new(text_of(document, limits)?, limits);
     reader.root("<methodResponse>", Tag::MethodResponse, "methodResponse")?;
     let begun = if reader.tokens.begins("<params>") {
         Some(Tag::Params)
@@ -160,15 +160,15 @@ enum Open {
 }
 
 impl<'a> Reader<'a> {
-    fn new(document: &'a [u8], limits: &'a Limits) -> Result<Self, CodecError> {
-        Ok(Self {
-            tokens: Tokens::new(document, limits)?,
+    fn new(text: &'a str, limits: &'a Limits) -> Self {
+        Self {
+            tokens: Tokens::new(text, limits),
             limits,
             open: Vec::new(),
             has_more: false,
             broken: None,
             early: None,
-        })
+        }
     }
 
     /// Up to and with the start tag of the root.
@@ -230,6 +230,16 @@ impl<'a> Reader<'a> {
         match self.open.last() {
             None if !self.has_more => Ok(Event::End),
             None => {
+                // Most are texts, and those take one step.
+                if self.limits.depth > 0
+                    && let Some(text) = self.tokens.between(
+                        "<param><value><string>",
+                        3,
+                        "</string></value></param>",
+                    )
+                {
+                    return Ok(Event::String(Cow::Borrowed(text)));
+                }
                 if self
                     .tokens
                     .child_is("<param>", Tag::Param, "</params>", "param")?
@@ -307,6 +317,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The name that stands behind its value, which is kept until it is asked for: nobody writes so, and it may be read.
+    #[cold]
     fn name_behind_value(&mut self) -> Result<Cow<'a, str>, CodecError> {
         const EXPECTED: &str = "one name and one value";
         self.set_open(Open::NamelessMember);
@@ -353,6 +364,11 @@ impl<'a> Reader<'a> {
                 maximum: usize::from(self.limits.depth),
                 offset: self.tokens.offset(),
             });
+        }
+        if let Some(text) = self.tokens.between("<string>", 1, "</string></value>") {
+            self.tokens.ended();
+            self.value_ended()?;
+            return Ok(Event::String(Cow::Borrowed(text)));
         }
         if let Some(tag) = self.tokens.type_begins() {
             return self.typed(tag);
@@ -462,11 +478,13 @@ impl<'a> Reader<'a> {
         result
     }
 
+    #[cold]
     fn unexpected(&self, tag: Tag, expected: &'static str) -> CodecError {
         self.tokens.unexpected(&Token::Start(tag), expected)
     }
 
     /// The element that was open ended, or held something else.
+    #[cold]
     fn missing(&self, expected: &'static str) -> CodecError {
         self.tokens.unexpected(&Token::End, expected)
     }

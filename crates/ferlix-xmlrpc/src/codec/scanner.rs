@@ -7,10 +7,10 @@
 
 use std::borrow::Cow;
 
-use memchr::{memchr2, memmem};
+use memchr::{memchr2, memchr3, memmem};
 use smallvec::SmallVec;
 
-use super::characters::{forbidden, is_allowed, is_space, is_unusual};
+use super::characters::{forbidden, is_allowed, is_space, is_suspicious, is_usual};
 use super::error::shortened;
 use super::token::{Tag, Token};
 use super::{CodecError, Limit, Limits, attributes};
@@ -25,6 +25,8 @@ pub(super) struct Tokens<'a> {
     limits: &'a Limits,
     /// Where the document begins, behind a byte order mark.
     start: usize,
+    /// The document is of usual characters alone, so that its texts need no further look.
+    usual: bool,
     /// No character of the document is one that XML forbids. It is looked at before the first step that could meet one; those
     /// that find just what is written by everybody cannot.
     allowed: bool,
@@ -50,33 +52,41 @@ impl std::fmt::Debug for Tokens<'_> {
     }
 }
 
+/// The text of a document that is not too long.
+pub(super) fn text_of<'a>(document: &'a [u8], limits: &Limits) -> Result<&'a str, CodecError> {
+    if document.len() > limits.bytes {
+        return Err(CodecError::Limit {
+            limit: Limit::Bytes,
+            maximum: limits.bytes,
+            offset: limits.bytes,
+        });
+    }
+    std::str::from_utf8(document).map_err(|error| CodecError::Malformed {
+        reason: "not UTF-8".to_owned(),
+        offset: error.valid_up_to(),
+    })
+}
+
 impl<'a> Tokens<'a> {
-    pub(super) fn new(document: &'a [u8], limits: &'a Limits) -> Result<Self, CodecError> {
-        if document.len() > limits.bytes {
-            return Err(CodecError::Limit {
-                limit: Limit::Bytes,
-                maximum: limits.bytes,
-                offset: limits.bytes,
-            });
-        }
-        let text = std::str::from_utf8(document).map_err(|error| CodecError::Malformed {
-            reason: "not UTF-8".to_owned(),
-            offset: error.valid_up_to(),
-        })?;
+    /// Before the first token of a document that [`text_of`] has let pass.
+    pub(super) fn new(text: &'a str, limits: &'a Limits) -> Self {
         let body = text.strip_prefix('\u{FEFF}').unwrap_or(text);
         let start = text.len() - body.len();
-        Ok(Self {
+        // Behind the declaration, whose line feed would cost a second look.
+        let usual = is_usual(body.strip_prefix(COMMON_DECLARATION).unwrap_or(body));
+        Self {
             text,
             limits,
             start,
-            allowed: false,
+            usual,
+            allowed: usual,
             at: start,
             next: start,
             elements: 0,
             open: SmallVec::new(),
             end_due: false,
             literal: false,
-        })
+        }
     }
 
     /// Where the current token begins, in bytes from the start of the document.
@@ -175,21 +185,57 @@ impl<'a> Tokens<'a> {
         if self.end_due {
             return None;
         }
-        let rest = &self.text[self.next..];
-        let length = memchr2(b'<', b'&', rest.as_bytes())?;
-        let (text, after) = rest.split_at(length);
+        let (text, after) = self.plain_text(&self.text[self.next..])?;
         let name = self.open.last()?;
         let is_end = after
             .strip_prefix("</")
             .and_then(|after| after.strip_prefix(name))
             .is_some_and(|after| after.starts_with('>'));
-        if !is_end || length > self.limits.text || is_unusual(text) {
+        if !is_end {
             return None;
         }
-        self.at = self.next + length;
+        self.at = self.next + text.len();
         self.next = self.at + name.len() + "</>".len();
         self.open.pop();
         Some(text)
+    }
+
+    /// The plain text between some start tags and some end tags, if they stand here just as they are written by everybody; where
+    /// they do not, nothing has happened. `begin` has so many start tags, and `end` may end elements that are open already.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "as above")]
+    pub(super) fn between(
+        &mut self,
+        begin: &'static str,
+        elements: usize,
+        end: &'static str,
+    ) -> Option<&'a str> {
+        if self.end_due || self.elements + elements > self.limits.elements {
+            return None;
+        }
+        let rest = self.text[self.next..].strip_prefix(begin)?;
+        let (text, after) = self.plain_text(rest)?;
+        if !after.starts_with(end) {
+            return None;
+        }
+        self.elements += elements;
+        self.at = self.next + begin.len() + text.len();
+        self.next = self.at + end.len();
+        Some(text)
+    }
+
+    /// The plain text that something begins with, and what comes behind it.
+    fn plain_text(&self, rest: &'a str) -> Option<(&'a str, &'a str)> {
+        // A `>` is looked at by the other way: it may end a `]]>`.
+        let length = memchr3(b'<', b'&', b'>', rest.as_bytes())?;
+        let (text, after) = rest.split_at(length);
+        let is_plain = length <= self.limits.text && (self.usual || !is_suspicious(text));
+        is_plain.then_some((text, after))
+    }
+
+    /// The innermost element was ended by [`between`](Self::between).
+    pub(super) fn ended(&mut self) {
+        self.open.pop();
     }
 
     /// The declaration as Ferlix and Python write it, if the document begins so.
@@ -364,10 +410,12 @@ impl<'a> Tokens<'a> {
         Ok(Token::Text(one_line_end(text)))
     }
 
+    #[cold]
     fn unclosed(&self, what: &str) -> CodecError {
         self.malformed(format!("{what} is not closed"))
     }
 
+    #[cold]
     fn malformed(&self, reason: String) -> CodecError {
         CodecError::Malformed {
             reason,
@@ -375,6 +423,7 @@ impl<'a> Tokens<'a> {
         }
     }
 
+    #[cold]
     fn forbidden(&self, what: &'static str) -> CodecError {
         CodecError::Forbidden {
             what,

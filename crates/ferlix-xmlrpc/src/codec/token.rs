@@ -180,6 +180,7 @@ impl<'a> Tokens<'a> {
         Ok(())
     }
 
+    #[cold]
     pub(super) fn unexpected(&self, token: &Token<'_>, expected: &'static str) -> CodecError {
         CodecError::Structure {
             expected,

@@ -145,11 +145,11 @@ impl Writer {
         }
     }
 
-    /// The document.
+    /// Ends the document and takes it; the writer is of no more use then.
     ///
     /// # Errors
     /// [`CodecError::Character`], [`CodecError::TooDeep`] or [`CodecError::Unwritable`], with the value that is at fault.
-    pub fn finish(mut self) -> Result<Vec<u8>, CodecError> {
+    pub fn finish(&mut self) -> Result<Vec<u8>, CodecError> {
         if let Some(error) = self.failed.take() {
             return Err(error);
         }
@@ -168,8 +168,8 @@ impl Writer {
 
     /// What could not be written, if that is why its type gave up.
     #[must_use]
-    pub fn into_error(self) -> Option<CodecError> {
-        self.failed
+    pub fn take_error(&mut self) -> Option<CodecError> {
+        self.failed.take()
     }
 
     /// Begins the document: `root` is the start tag without its `>`.
@@ -181,11 +181,11 @@ impl Writer {
         self.raw(">");
     }
 
-    fn close(mut self) -> Vec<u8> {
+    fn close(&mut self) -> Vec<u8> {
         if self.extensions {
             self.out.insert_str(self.root_end, EXTENSIONS);
         }
-        self.out.into_bytes()
+        std::mem::take(&mut self.out).into_bytes()
     }
 
     fn raw(&mut self, markup: &str) {
@@ -206,7 +206,7 @@ impl Writer {
     }
 
     fn write(&mut self, event: Event<'_>) -> Result<(), CodecError> {
-        if event == Event::End {
+        if matches!(event, Event::End) {
             self.end()?;
         } else {
             self.value_begins()?;
@@ -337,6 +337,7 @@ impl Writer {
     }
 
     /// Where the value is that is being written, e.g. `argument 1[3].name`.
+    #[cold]
     fn place(&self) -> String {
         let mut place = match self.kind {
             Kind::Call => format!("argument {}", self.written + 1),
@@ -357,6 +358,7 @@ impl Writer {
     }
 
     /// A conversion by hand has lost its way.
+    #[cold]
     fn misplaced(&self, what: &str) -> CodecError {
         CodecError::Unwritable {
             reason: format!("{what} does not belong here"),
@@ -365,6 +367,7 @@ impl Writer {
     }
 
     /// Keeps an error for the end; the type that writes itself is told that there is one.
+    #[cold]
     fn keep(&mut self, error: CodecError) -> ValueError {
         let reason = error.to_string();
         self.failed.get_or_insert(error);

@@ -10,19 +10,17 @@ use ferlix_core::property::{
 };
 use ferlix_core::service::BoxFuture;
 use futures_util::FutureExt as _;
-use futures_util::future::{Either, ready};
 use http::HeaderMap;
 use http::header::USER_AGENT;
-use tokio::time::error::Elapsed;
-use tokio::time::{Instant, timeout_at};
-use tracing::Instrument as _;
+use tokio::time::Instant;
 
 use super::call::{Call, Failure, shortened, too_late};
 use super::options::TypedFaults;
 use super::origin::Origin;
 use super::services::Services;
 use super::system;
-use crate::codec::{self, CodecError, Fault, MethodCall, Writer};
+use super::until::{TooLate, Until};
+use crate::codec::{self, Fault, MethodCall, Writer};
 use crate::statistics::{Direction, Outcome, Running};
 use crate::timeout::from_headers;
 
@@ -31,45 +29,67 @@ enum Asked<'a> {
     /// A method of the container itself, and where its result goes.
     System(MethodCall, &'a mut Writer),
     /// A method of a service.
-    Service(Result<Call<'a>, Failure>),
+    Service(Call<'a>),
 }
 
 impl Services {
     /// Answers a document with a document: the result of the call, or a fault. Of a call from the network, the
     /// [`Origin`] says where it came from; headers alone do where that does not matter.
-    pub async fn answer<'a>(&self, origin: impl Into<Origin<'a>>, document: &[u8]) -> Vec<u8> {
+    pub fn answer<'a>(
+        &self,
+        origin: impl Into<Origin<'a>>,
+        document: &[u8],
+    ) -> impl Future<Output = Vec<u8>> {
         let origin = origin.into();
-        let begun = Instant::now();
-        let mut result = Writer::response();
-        let (mut running, work) = match self.read_call(&origin, document, &mut result) {
-            Ok(Asked::Service(call)) => self.begin(&origin, call, begun),
-            Ok(Asked::System(call, encoder)) => {
-                let (running, work) = self.system(&origin, call, encoder, begun);
-                (running, Either::Right(work))
-            }
-            Err(error) => self.begin(&origin, Err(Failure::of_codec(&error)), begun),
-        };
-        let written = match work.await {
-            Ok(()) => result.finish().map_err(|error| Failure::of_codec(&error)),
-            // A result that cannot be written failed the call, too.
-            Err(failure) => Err(match result.into_error() {
-                Some(error) => Failure::of_codec(&error),
-                None => failure,
-            }),
-        };
-        let (answer, outcome) = match written {
-            Ok(answer) => (answer, Outcome::Ok),
-            Err(mut failure) => {
-                if !self.shows_errors(origin.headers) {
-                    failure.fault.data = None;
+        // No async function: that would hold its arguments twice, as they came and where it uses them.
+        async move {
+            let begun = Instant::now();
+            let mut result = Writer::response();
+            let mut running;
+            let ended = match self.read_call(&origin, document, &mut result) {
+                Ok(Asked::Service(Call {
+                    target,
+                    counters,
+                    work,
+                })) => {
+                    let span = origin.span(target.service, target.method);
+                    running = counters.begin(begun.into_std(), span);
+                    let work = target.bounded(work, &origin, begun);
+                    target.ended(running.within(work).await)
                 }
-                (codec::write_fault(&failure.fault), failure.outcome)
-            }
-        };
-        running.received(document.len());
-        running.sent(answer.len());
-        running.end(outcome);
-        answer
+                Ok(Asked::System(call, encoder)) => {
+                    let work;
+                    (running, work) = self.system(&origin, call, encoder, begun);
+                    running.within(work).await
+                }
+                Err(failure) => {
+                    running = self.failed(&origin, &failure, begun);
+                    Err(failure)
+                }
+            };
+            let written = match ended {
+                Ok(()) => result.finish().map_err(Failure::of_codec),
+                // A result that cannot be written failed the call, too.
+                Err(failure) => Err(result.take_error().map_or(failure, Failure::of_codec)),
+            };
+            let (answer, outcome) = match written {
+                Ok(answer) => (answer, Outcome::Ok),
+                Err(failure) => self.fault(&origin, *failure),
+            };
+            running.received(document.len());
+            running.sent(answer.len());
+            running.end(outcome);
+            answer
+        }
+    }
+
+    /// The document that tells of a failure.
+    #[cold]
+    fn fault(&self, origin: &Origin<'_>, mut failure: Failure) -> (Vec<u8>, Outcome) {
+        if !self.shows_errors(origin.headers) {
+            failure.fault.data = None;
+        }
+        (codec::write_fault(&failure.fault), failure.outcome)
     }
 
     /// Reads what a document asks for, and lets a method read its arguments. The document is checked to its end before the
@@ -79,18 +99,20 @@ impl Services {
         origin: &Origin<'_>,
         document: &[u8],
         result: &'a mut Writer,
-    ) -> Result<Asked<'a>, CodecError> {
-        codec::decode_call(document, &self.options().limits, |method, arguments| {
+    ) -> Result<Asked<'a>, Box<Failure>> {
+        let asked = codec::decode_call(document, &self.options().limits, |method, arguments| {
             if system::is_served(self, method) {
                 let call = MethodCall {
                     method: method.to_owned(),
                     // It fails only when the document is wrong, which is told then.
                     arguments: Vec::decode(Event::List, arguments).unwrap_or_default(),
                 };
-                return Asked::System(call, result);
+                return Ok(Asked::System(call, result));
             }
-            Asked::Service(self.prepare(origin, method, arguments, result))
-        })
+            self.prepare(origin, method, arguments, result)
+                .map(Asked::Service)
+        });
+        asked.map_err(Failure::of_codec)?
     }
 
     /// Whether this caller gets a service's error itself.
@@ -111,26 +133,25 @@ impl Services {
         MethodCall { method, arguments }: MethodCall,
         result: &'a mut Writer,
         begun: Instant,
-    ) -> (Running, BoxFuture<'a, Result<(), Failure>>) {
+    ) -> (Running, BoxFuture<'a, Result<(), Box<Failure>>>) {
         let counters = self
             .statistics()
             .method(Direction::Exported, "system", &method);
         let running = counters.begin(begun.into_std(), origin.span("system", &method));
         let own = self.options().timeout;
         let limit = from_headers(origin.headers).map_or(own, |callers| callers.min(own));
-        let span = running.span().clone();
         let work = async move {
             let work = system::call(self, origin, &method, arguments);
-            let value = match timeout_at(begun + limit, work).await {
+            let value = match Until::new(work, begun + limit).await {
                 Ok(value) => value.map_err(|fault| Failure::new(fault, Outcome::Invalid))?,
-                Err(Elapsed { .. }) => return Err(too_late(&method, limit)),
+                Err(TooLate) => return Err(too_late(&method, limit).into()),
             };
             // What cannot be written is kept by the writer.
             let _ = value.encode(result);
             Ok(())
         };
         // On the heap, so that other calls do not take the room of this one.
-        (running, work.instrument(span).boxed())
+        (running, work.boxed())
     }
 
     /// Calls a method of a service, as one of several calls.
@@ -142,9 +163,24 @@ impl Services {
     ) -> Result<Value, Fault> {
         let mut arguments = ValueDecoder::list(arguments);
         let mut result = ValueEncoder::new();
-        let call = self.prepare(origin, method, &mut arguments, &mut result);
-        let (mut running, work) = self.begin(origin, call, Instant::now());
-        let ended = work.await;
+        let begun = Instant::now();
+        let mut running;
+        let ended = match self.prepare(origin, method, &mut arguments, &mut result) {
+            Ok(Call {
+                target,
+                counters,
+                work,
+            }) => {
+                let span = origin.span(target.service, target.method);
+                running = counters.begin(begun.into_std(), span);
+                let work = target.bounded(work, origin, begun);
+                target.ended(running.within(work).await)
+            }
+            Err(failure) => {
+                running = self.failed(origin, &failure, begun);
+                Err(failure)
+            }
+        };
         let outcome = ended
             .as_ref()
             .map_or_else(|failure| failure.outcome, |()| Outcome::Ok);
@@ -154,45 +190,8 @@ impl Services {
         result.map_err(|error| Fault::new("ValueError", &error.to_string()))
     }
 
-    /// Begins a call of a method of a service, which has its arguments: what is left is to wait for it.
-    ///
-    /// No async function: that would hold what it is given twice, before it is awaited and while it is.
-    fn begin<'a>(
-        &self,
-        origin: &Origin<'_>,
-        call: Result<Call<'a>, Failure>,
-        begun: Instant,
-    ) -> (
-        Running,
-        Either<
-            impl Future<Output = Result<(), Failure>> + use<'a>,
-            BoxFuture<'a, Result<(), Failure>>,
-        >,
-    ) {
-        match call {
-            Ok(Call {
-                target,
-                counters,
-                work,
-            }) => {
-                // It is counted as cancelled when it is dropped.
-                let span = origin.span(target.service, target.method);
-                let running = counters.begin(begun.into_std(), span);
-                let deadline = begun + target.limit;
-                let context = origin.context(deadline.into_std());
-                let work = AssertUnwindSafe(context.scope(work)).catch_unwind();
-                let work = timeout_at(deadline, work).instrument(running.span().clone());
-                let work = work.map(move |ended| target.ended(ended));
-                (running, Either::Left(work))
-            }
-            Err(failure) => {
-                let running = self.failed(origin, &failure, begun);
-                (running, Either::Right(ready(Err(failure)).boxed()))
-            }
-        }
-    }
-
     /// A call that comes to nothing before a method runs. Its span has the name as the caller wrote it, and no service.
+    #[cold]
     fn failed(&self, origin: &Origin<'_>, failure: &Failure, begun: Instant) -> Running {
         let counters = failure.counters.as_ref().unwrap_or(&self.unknown);
         let span = origin.span("", &failure.called);
@@ -206,7 +205,7 @@ impl Services {
         method: &str,
         arguments: &mut dyn Decoder<'_>,
         result: &'a mut (dyn Encoder + Send),
-    ) -> Result<Call<'a>, Failure> {
+    ) -> Result<Call<'a>, Box<Failure>> {
         let prepared = self.resolve(origin, method, |dispatch, target, counters| {
             let name = target.method;
             let read = move || {
@@ -220,16 +219,16 @@ impl Services {
                     counters,
                     work,
                 }),
-                Err(panic) => Err(Failure {
+                Err(panic) => Err(Box::new(Failure {
                     counters: Some(counters),
                     called: name.to_owned(),
                     ..target.panicked(&*panic)
-                }),
+                })),
             }
         });
-        prepared.map_err(|failure| Failure {
-            called: shortened(method).to_owned(),
-            ..failure
+        prepared.map_err(|mut failure| {
+            shortened(method).clone_into(&mut failure.called);
+            failure
         })?
     }
 }

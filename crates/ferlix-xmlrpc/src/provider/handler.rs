@@ -23,78 +23,83 @@ pub fn handler(services: Arc<Services>) -> Arc<dyn Handler> {
     struct Calls(Arc<Services>);
 
     impl Handler for Calls {
-        /// The request is taken apart before, and its parts are lent, so that they lie in the future once.
         fn handle(&self, request: Request<Body>) -> HandlerFuture {
-            let services = Arc::clone(&self.0);
-            let (parts, mut body) = request.into_parts();
+            let (parts, body) = request.into_parts();
             let Parts {
                 method, headers, ..
             } = parts;
             if method != Method::POST {
                 return Box::pin(ready(Ok(not_allowed())));
             }
-            Box::pin(async move { read_and_call(&services, &headers, &mut body).await })
+            Box::pin(read_and_call(Arc::clone(&self.0), headers, body))
         }
     }
 
     Arc::new(Calls(services))
 }
 
-async fn read_and_call(
-    services: &Services,
-    headers: &HeaderMap,
-    body: &mut Body,
-) -> Result<Response<Body>, BoxError> {
-    let encoding = Encoding::of(headers);
-    if encoding == Encoding::Other {
-        let text = "Of all content encodings, gzip is read here.\n";
-        return Ok(plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, text));
-    }
-    let options = services.options();
-    let limit = options.limits.bytes;
-    let mut document = match incoming::collect(body, limit, services.buffer_room()).await {
-        Ok(document) => document,
-        Err(NoDocument::TooLarge) => return Ok(too_large(limit)),
-        Err(NoDocument::NoRoom) => return Ok(busy()),
-        // The connection is broken or was cut off by the server, which has its own answer then.
-        Err(NoDocument::Broken(error)) => {
-            return Ok(plain(StatusCode::BAD_REQUEST, format!("{error}\n")));
+#[expect(
+    clippy::manual_async_fn,
+    reason = "an async function would hold its arguments twice: as they came, and where it uses them"
+)]
+fn read_and_call(
+    services: Arc<Services>,
+    headers: HeaderMap,
+    mut body: Body,
+) -> impl Future<Output = Result<Response<Body>, BoxError>> {
+    async move {
+        let encoding = Encoding::of(&headers);
+        if encoding == Encoding::Other {
+            let text = "Of all content encodings, gzip is read here.\n";
+            return Ok(plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, text));
         }
-    };
-    let mut place = services.running_room().enter();
-    if !place.grow(1) {
-        return Ok(busy());
-    }
-    if encoding == Encoding::Gzip {
-        document = match incoming::unpack(&document, limit) {
-            Ok(document) => document.into(),
-            Err(Packed::TooLarge) => return Ok(too_large(limit)),
-            Err(Packed::Broken) => {
-                return Ok(plain(StatusCode::BAD_REQUEST, "This is no gzip.\n"));
+        let options = services.options();
+        let limit = options.limits.bytes;
+        let mut document = match incoming::collect(&mut body, limit, services.buffer_room()).await {
+            Ok(document) => document,
+            Err(NoDocument::TooLarge) => return Ok(too_large(limit)),
+            Err(NoDocument::NoRoom) => return Ok(busy()),
+            // The connection is broken or was cut off by the server, which has its own answer then.
+            Err(NoDocument::Broken(error)) => {
+                return Ok(plain(StatusCode::BAD_REQUEST, format!("{error}\n")));
             }
         };
+        let mut place = services.running_room().enter();
+        if !place.grow(1) {
+            return Ok(busy());
+        }
+        if encoding == Encoding::Gzip {
+            document = match incoming::unpack(&document, limit) {
+                Ok(document) => document.into(),
+                Err(Packed::TooLarge) => return Ok(too_large(limit)),
+                Err(Packed::Broken) => {
+                    return Ok(plain(StatusCode::BAD_REQUEST, "This is no gzip.\n"));
+                }
+            };
+        }
+        let info = body.info();
+        let origin = Origin {
+            headers: &headers,
+            peer: info.map(RequestInfo::peer),
+            identity: info.and_then(RequestInfo::identity),
+        };
+        let answer = services.answer(origin, &document).await;
+        let text_xml = HeaderValue::from_static("text/xml");
+        let packs = options.gzip_from > 0 && answer.len() >= options.gzip_from;
+        let mut response = if packs && incoming::takes_gzip(&headers) {
+            let mut response = Response::new(Body::from(incoming::pack(&answer)));
+            let gzip = HeaderValue::from_static("gzip");
+            response.headers_mut().insert(CONTENT_ENCODING, gzip);
+            response
+        } else {
+            Response::new(Body::from(answer))
+        };
+        response.headers_mut().insert(CONTENT_TYPE, text_xml);
+        Ok(response)
     }
-    let info = body.info();
-    let origin = Origin {
-        headers,
-        peer: info.map(RequestInfo::peer),
-        identity: info.and_then(RequestInfo::identity),
-    };
-    let answer = services.answer(origin, &document).await;
-    let text_xml = HeaderValue::from_static("text/xml");
-    let packs = options.gzip_from > 0 && answer.len() >= options.gzip_from;
-    let mut response = if packs && incoming::takes_gzip(headers) {
-        let mut response = Response::new(Body::from(incoming::pack(&answer)));
-        let gzip = HeaderValue::from_static("gzip");
-        response.headers_mut().insert(CONTENT_ENCODING, gzip);
-        response
-    } else {
-        Response::new(Body::from(answer))
-    };
-    response.headers_mut().insert(CONTENT_TYPE, text_xml);
-    Ok(response)
 }
 
+#[cold]
 fn not_allowed() -> Response<Body> {
     let mut response = plain(StatusCode::METHOD_NOT_ALLOWED, "XML-RPC takes POST only.\n");
     let post = HeaderValue::from_static("POST");
@@ -102,12 +107,14 @@ fn not_allowed() -> Response<Body> {
     response
 }
 
+#[cold]
 fn too_large(limit: usize) -> Response<Body> {
     let text = format!("A call may have {limit} bytes.\n");
     plain(StatusCode::PAYLOAD_TOO_LARGE, text)
 }
 
 /// As much is being done as may be: the call was not made, and may be made again.
+#[cold]
 fn busy() -> Response<Body> {
     let mut response = plain(
         StatusCode::SERVICE_UNAVAILABLE,
@@ -118,6 +125,7 @@ fn busy() -> Response<Body> {
     response
 }
 
+#[cold]
 fn plain(status: StatusCode, text: impl Into<String>) -> Response<Body> {
     let mut response = Response::new(Body::from(text.into()));
     *response.status_mut() = status;

@@ -24,6 +24,7 @@ mod origin;
 mod rules;
 mod services;
 mod system;
+mod until;
 
 pub(crate) use export::{XmlRpcExportContainer, XmlRpcExportProvider};
 pub use handler::handler;

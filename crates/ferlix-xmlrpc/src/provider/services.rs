@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -33,13 +34,36 @@ use crate::timeout::from_headers;
 /// # Ok(()) }
 /// ```
 pub struct Services {
-    table: RwLock<HashMap<u64, Arc<Exported>>>,
+    table: RwLock<Table>,
     options: ServicesOptions,
     running: Room,
     buffered: Room,
     rules: Option<Rules>,
     statistics: Arc<Statistics>,
     pub(super) unknown: Counters,
+}
+
+type Table = HashMap<u64, Arc<Exported>, BuildHasherDefault<OwnNumber>>;
+
+/// Hashes the number of a service. We gave it out ourselves, so that nobody can choose numbers that meet.
+#[derive(Default)]
+struct OwnNumber(u64);
+
+impl Hasher for OwnNumber {
+    fn write_u64(&mut self, number: u64) {
+        // The table goes by the upper bits too: a factor of large bits fills them.
+        self.0 = number.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u64(self.0 ^ u64::from(*byte));
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }
 
 struct Exported {
@@ -233,7 +257,7 @@ impl Services {
         origin: &Origin<'_>,
         method: &str,
         read: impl FnOnce(&dyn Dispatch, Target, &Counters) -> T,
-    ) -> Result<T, Failure> {
+    ) -> Result<T, Box<Failure>> {
         // Byte by byte: names are short.
         let dot = method.bytes().position(|byte| byte == b'.');
         let (id, name) = dot
@@ -270,10 +294,10 @@ impl Services {
                 no_service()
             };
             let outcome = found.map_or(Outcome::Unknown, |_| Outcome::Refused);
-            return Err(Failure {
+            return Err(Box::new(Failure {
                 counters: found.map(|(_, method)| method.counters.clone()),
                 ..Failure::new(fault, outcome)
-            });
+            }));
         };
         let own = exported.timeout.unwrap_or(self.options.timeout);
         let dispatch = &*exported.interfaces[found.interface];
@@ -311,11 +335,11 @@ impl Services {
     }
 
     // A table is whole after every change, so one that a panic left locked can be used on.
-    fn read(&self) -> std::sync::RwLockReadGuard<'_, HashMap<u64, Arc<Exported>>> {
+    fn read(&self) -> std::sync::RwLockReadGuard<'_, Table> {
         self.table.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self) -> std::sync::RwLockWriteGuard<'_, HashMap<u64, Arc<Exported>>> {
+    fn write(&self) -> std::sync::RwLockWriteGuard<'_, Table> {
         self.table.write().unwrap_or_else(PoisonError::into_inner)
     }
 }

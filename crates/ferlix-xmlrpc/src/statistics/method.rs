@@ -1,11 +1,15 @@
 //! The counters of one method: written by calls as they end, read by whoever shows them.
 
 use std::array::from_fn;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use ferlix_core::service::CallError;
+use pin_project_lite::pin_project;
 use tracing::Span;
 
 use super::Direction;
@@ -118,7 +122,8 @@ const BUCKETS: usize = LATENCY_BOUNDS.len() + 1;
 #[derive(Debug, Default)]
 pub(super) struct Method {
     begun: AtomicU64,
-    outcomes: [AtomicU64; Outcome::ALL.len()],
+    /// By outcome; those that ended well are all others that ended.
+    failures: [AtomicU64; Outcome::ALL.len()],
     latencies: [AtomicU64; BUCKETS],
     nanoseconds: AtomicU64,
     received: AtomicU64,
@@ -134,15 +139,18 @@ impl Method {
     ) -> MethodCalls {
         let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         // Those that ended first: a call that ends in between is in flight still.
-        let outcomes: [u64; Outcome::ALL.len()] = from_fn(|index| load(&self.outcomes[index]));
-        let ended = outcomes.iter().sum();
+        let mut outcomes: [u64; Outcome::ALL.len()] = from_fn(|index| load(&self.failures[index]));
+        let latencies: [u64; BUCKETS] = from_fn(|index| load(&self.latencies[index]));
+        let ended: u64 = latencies.iter().sum();
+        let failed = outcomes.iter().sum();
+        outcomes[Outcome::Ok as usize] = ended.saturating_sub(failed);
         MethodCalls {
             direction,
             service,
             method,
             in_flight: load(&self.begun).saturating_sub(ended),
             outcomes,
-            latencies: from_fn(|index| load(&self.latencies[index])),
+            latencies,
             time: Duration::from_nanos(load(&self.nanoseconds)),
             received: load(&self.received),
             sent: load(&self.sent),
@@ -178,6 +186,14 @@ impl Running {
         &self.span
     }
 
+    /// Does its work, in its span.
+    pub(crate) const fn within<F>(&self, work: F) -> Within<'_, F> {
+        Within {
+            span: &self.span,
+            work,
+        }
+    }
+
     /// So many bytes of a document came.
     pub(crate) const fn received(&mut self, bytes: usize) {
         self.received += bytes as u64;
@@ -194,6 +210,25 @@ impl Running {
     }
 }
 
+pin_project! {
+    /// The work of a call. Unlike tracing's `Instrumented`, it has no span of its own.
+    pub(crate) struct Within<'a, F> {
+        span: &'a Span,
+        #[pin]
+        work: F,
+    }
+}
+
+impl<F: Future> Future for Within<'_, F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        let _entered = this.span.enter();
+        this.work.poll(cx)
+    }
+}
+
 impl Drop for Running {
     fn drop(&mut self) {
         self.span.record("outcome", self.outcome.as_str());
@@ -202,8 +237,10 @@ impl Drop for Running {
         let nanoseconds = u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX);
         let method = &*self.method;
         let add = |counter: &AtomicU64, number| counter.fetch_add(number, Ordering::Relaxed);
-        add(&method.outcomes[self.outcome as usize], 1);
         add(&method.latencies[bucket], 1);
+        if self.outcome != Outcome::Ok {
+            add(&method.failures[self.outcome as usize], 1);
+        }
         add(&method.nanoseconds, nanoseconds);
         add(&method.received, self.received);
         add(&method.sent, self.sent);
