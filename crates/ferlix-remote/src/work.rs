@@ -63,17 +63,18 @@ impl Runner {
         self.runtime.spawn(self.guarded(work));
     }
 
+    /// No async block: that would hold the work twice, as it came and while it runs.
     fn guarded(
         &self,
         work: impl Future<Output = ()> + Send + 'static,
     ) -> impl Future<Output = ()> + Send + 'static {
         let busy = self.framework.busy();
-        async move {
-            if AssertUnwindSafe(work).catch_unwind().await.is_err() {
+        AssertUnwindSafe(work).catch_unwind().map(move |ended| {
+            if ended.is_err() {
                 tracing::error!("remote work panicked");
             }
             drop(busy);
-        }
+        })
     }
 }
 

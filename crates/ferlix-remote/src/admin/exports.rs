@@ -27,7 +27,7 @@ pub(super) struct Export {
     pub(super) provider: ServiceGuard<dyn ExportProvider>,
     container: Arc<dyn ExportContainer>,
     pub(super) container_id: ContainerId,
-    template: Template,
+    template: Box<Template>,
     /// What the service was exported with.
     overrides: Properties,
     state: Mutex<State>,
@@ -100,6 +100,7 @@ impl Admin {
             let reasons: Vec<_> = reasons.iter().map(ToString::to_string).collect();
             tracing::warn!(%service, reasons = reasons.join("; "), "no provider exports the service");
         }
+        drop(reasons);
         let mut registrations = Vec::with_capacity(choices.len());
         let mut providers: Vec<Option<_>> = providers.into_iter().map(Some).collect();
         for choice in choices {
@@ -116,7 +117,8 @@ impl Admin {
                 offer: &offers[choice.offer],
                 choice,
             };
-            registrations.push(self.export_by(provider, request).await);
+            // On the heap for itself: all that an export needs together is more than an allocator has at hand.
+            registrations.push(Box::pin(self.export_by(provider, &request)).await);
         }
         // Its departure may have come before there was anything to withdraw.
         if !service.is_registered() {
@@ -133,7 +135,7 @@ impl Admin {
     async fn export_by(
         &self,
         provider: ServiceGuard<dyn ExportProvider>,
-        request: Request<'_>,
+        request: &Request<'_>,
     ) -> ExportRegistration {
         let service = request.service.clone();
         let owner = request.owner;
@@ -171,7 +173,7 @@ impl Admin {
     async fn find_or_make(
         &self,
         provider: ServiceGuard<dyn ExportProvider>,
-        request: Request<'_>,
+        request: &Request<'_>,
     ) -> Result<Arc<Export>, Error> {
         let name = request.offer.name.clone();
         let failed = |action| {
@@ -200,7 +202,7 @@ impl Admin {
         }
         let interfaces: Vec<Arc<dyn Dispatch>> = request.interfaces.to_vec();
         let serial = self.next_serial();
-        let template = Template {
+        let template = Box::new(Template {
             endpoint_id: Uuid::new_v4().to_string(),
             framework_uuid: self.context.framework().uuid().to_owned(),
             service_id: request.service.id(),
@@ -215,7 +217,7 @@ impl Admin {
             supported_configurations: request.offer.configurations.clone(),
             supported_intents: provider.intents(),
             intents: request.intents.to_vec(),
-        };
+        });
         let endpoint = template.describe(request.properties, None)?;
         self.step(container.export(&endpoint, interfaces))
             .await

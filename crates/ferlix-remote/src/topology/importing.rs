@@ -346,7 +346,8 @@ impl Importing {
         };
         let Some(endpoint) = endpoint else {
             if let Some(imported) = imported {
-                imported.close().await;
+                // What is rare is on the heap: the rule, an import, takes less room then.
+                Box::pin(imported.close()).await;
             }
             let mut state = locked(&self.state);
             match state.endpoints.get_mut(id) {
@@ -360,14 +361,16 @@ impl Importing {
         };
         let registration = match imported {
             None => self.import(&endpoint).await,
-            Some(imported) if imported.is_open() => self.update(&imported, &endpoint).await,
+            Some(imported) if imported.is_open() => {
+                Box::pin(self.update(&imported, &endpoint)).await
+            }
             Some(imported) => {
                 let news = imported.providers != providers;
                 let changed = !imported.endpoint.same_content(&endpoint);
                 if !(news || changed && imported.has_failed()) {
                     return;
                 }
-                imported.close().await;
+                Box::pin(imported.close()).await;
                 self.import(&endpoint).await
             }
         };
