@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 
 use ferlix_core::property::Value;
-use ferlix_xmlrpc::codec::{Limits, Response, read_response};
+use ferlix_xmlrpc::codec::{CodecError, Limits, Response, read_call, read_response};
 use proptest::prelude::*;
 use roxmltree::{Document, Node, NodeType};
 
@@ -323,5 +323,72 @@ proptest! {
         prop_assume!(![" :", "<:", "</:"].iter().any(|empty| document.contains(empty)));
         prop_assume!(!matches!(error, Some(roxmltree::Error::UnknownNamespace(..) | roxmltree::Error::DuplicatedNamespace(..))));
         prop_assert_eq!(ours(&document), by_tree(&document));
+    }
+}
+
+/// A call with one text: as it is mostly written, which the reader takes in one step, and in ways that it takes by token.
+#[test]
+fn a_text_in_one_step_is_what_it_is_by_tokens() {
+    let dresses = [
+        ("<param><value><string>", "</string></value></param>"),
+        ("<param><value ><string>", "</string></value></param>"),
+        ("<param><value><string>", "</string ></value></param>"),
+        (
+            "<param><value><!-- --><string>",
+            "</string></value></param>",
+        ),
+    ];
+    let read = |text: &str, limits: &Limits| {
+        let results = dresses.map(|(begin, end)| {
+            let head = "<?xml version='1.0'?>\n<methodCall><methodName>m</methodName><params>";
+            let document = format!("{head}{begin}{text}{end}</params></methodCall>");
+            match read_call(document.as_bytes(), limits) {
+                Ok(call) => Ok(call.arguments),
+                Err(CodecError::Limit { limit, maximum, .. }) => Err(format!("{limit} {maximum}")),
+                Err(CodecError::Malformed { reason, .. }) => Err(reason),
+                Err(other) => panic!("{other}"),
+            }
+        });
+        assert!(
+            results.windows(2).all(|pair| pair[0] == pair[1]),
+            "{results:?}"
+        );
+        let [first, ..] = results;
+        first.map(|mut arguments| arguments.pop().unwrap())
+    };
+    let usual = Limits::default();
+    let long = "x".repeat(300);
+    for (text, meant) in [
+        ("", ""),
+        ("a > b", "a > b"),
+        ("a &amp; b", "a & b"),
+        ("a\r\nb\rc\td", "a\nb\nc\td"),
+        ("grün \u{FFFD}", "grün \u{FFFD}"),
+        (&long, &long),
+    ] {
+        assert_eq!(read(text, &usual), Ok(Value::from(meant)), "{text:?}");
+    }
+    for (text, place) in [
+        ("a]]>b", "]]>"),
+        ("a\u{1}b", "U+0001"),
+        ("\u{FFFE}", "U+FFFE"),
+    ] {
+        let reason = read(text, &usual).unwrap_err();
+        assert!(reason.contains(place), "{reason}");
+    }
+    let with = |text, elements, depth| Limits {
+        text,
+        elements,
+        depth,
+        ..Limits::default()
+    };
+    assert!(read("abc", &with(3, 6, 1)).is_ok());
+    for (limits, named) in [
+        (with(2, 6, 1), "2"),
+        (with(3, 5, 1), "5"),
+        (with(3, 6, 0), "0"),
+    ] {
+        let reason = read("abc", &limits).unwrap_err();
+        assert!(reason.ends_with(named), "{reason}");
     }
 }
