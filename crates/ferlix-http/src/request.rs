@@ -4,8 +4,9 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use crate::server::{Connection, Entry};
 use ferlix_core::service::Identity;
+
+use crate::server::{Connection, Entry};
 
 /// Where a request came from and where it was routed to: [`Body::info`](crate::Body::info) of every request that a handler
 /// gets. A tower service finds it in the request's extensions.

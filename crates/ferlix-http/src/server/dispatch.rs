@@ -34,13 +34,14 @@ use crate::security::Admission;
 #[derive(Clone)]
 pub(super) struct Dispatcher(Arc<Ends>);
 
-type Routed = (Arc<Entry>, Option<Arc<str>>);
-
 /// What a request is between.
 struct Ends {
     shared: Arc<Shared>,
     connection: Arc<Connection>,
 }
+
+/// Who answers a request, and its normalised path when that is another than the one of the mount.
+type Routed = (Arc<Entry>, Option<Arc<str>>);
 
 impl Dispatcher {
     pub(super) fn new(shared: Arc<Shared>, connection: Arc<Connection>) -> Self {
@@ -74,7 +75,7 @@ impl Dispatcher {
         }
     }
 
-    /// Finds who answers a request, and its path when that is another than the one of the mount.
+    /// Finds who answers a request.
     fn route(&self, request: &Request<Incoming>) -> Result<Routed, Refusal> {
         let path = path_of(request)?;
         let entry = self.0.shared.routes.find(&path).ok_or(Refusal::NotFound)?;

@@ -122,8 +122,7 @@ const BUCKETS: usize = LATENCY_BOUNDS.len() + 1;
 #[derive(Debug, Default)]
 pub(super) struct Method {
     begun: AtomicU64,
-    /// By outcome; those that ended well are all others that ended.
-    failures: [AtomicU64; Outcome::ALL.len()],
+    outcomes: [AtomicU64; Outcome::ALL.len()],
     latencies: [AtomicU64; BUCKETS],
     nanoseconds: AtomicU64,
     received: AtomicU64,
@@ -139,18 +138,15 @@ impl Method {
     ) -> MethodCalls {
         let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         // Those that ended first: a call that ends in between is in flight still.
-        let mut outcomes: [u64; Outcome::ALL.len()] = from_fn(|index| load(&self.failures[index]));
-        let latencies: [u64; BUCKETS] = from_fn(|index| load(&self.latencies[index]));
-        let ended: u64 = latencies.iter().sum();
-        let failed = outcomes.iter().sum();
-        outcomes[Outcome::Ok as usize] = ended.saturating_sub(failed);
+        let outcomes: [u64; Outcome::ALL.len()] = from_fn(|index| load(&self.outcomes[index]));
+        let ended = outcomes.iter().sum();
         MethodCalls {
             direction,
             service,
             method,
             in_flight: load(&self.begun).saturating_sub(ended),
             outcomes,
-            latencies,
+            latencies: from_fn(|index| load(&self.latencies[index])),
             time: Duration::from_nanos(load(&self.nanoseconds)),
             received: load(&self.received),
             sent: load(&self.sent),
@@ -237,10 +233,8 @@ impl Drop for Running {
         let nanoseconds = u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX);
         let method = &*self.method;
         let add = |counter: &AtomicU64, number| counter.fetch_add(number, Ordering::Relaxed);
+        add(&method.outcomes[self.outcome as usize], 1);
         add(&method.latencies[bucket], 1);
-        if self.outcome != Outcome::Ok {
-            add(&method.failures[self.outcome as usize], 1);
-        }
         add(&method.nanoseconds, nanoseconds);
         add(&method.received, self.received);
         add(&method.sent, self.sent);
