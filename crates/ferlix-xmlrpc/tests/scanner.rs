@@ -392,3 +392,18 @@ fn a_text_in_one_step_is_what_it_is_by_tokens() {
         assert!(reason.ends_with(named), "{reason}");
     }
 }
+
+#[test]
+fn a_text_in_one_step_ends_what_was_begun() {
+    let array = |begin, end| {
+        format!(
+            "<methodResponse><params><param><value><array><data><{begin}><string>x</string></{end}>\
+             </data></array></value></param></params></methodResponse>"
+        )
+    };
+    let one = Some(Value::from(["x"]));
+    assert_eq!(ours(&array("value", "value")), one);
+    assert_eq!(ours(&array("p:value", "p:value")), one);
+    assert_eq!(ours(&array("p:value", "value")), None);
+    assert_eq!(ours(&array("value", "p:value")), None);
+}

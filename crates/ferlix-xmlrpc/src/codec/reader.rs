@@ -365,7 +365,10 @@ impl<'a> Reader<'a> {
                 offset: self.tokens.offset(),
             });
         }
-        if let Some(text) = self.tokens.between("<string>", 1, "</string></value>") {
+        // A `p:value` is not ended by `</value>`.
+        if self.tokens.is_in("value")
+            && let Some(text) = self.tokens.between("<string>", 1, "</string></value>")
+        {
             self.tokens.ended();
             self.value_ended()?;
             return Ok(Event::String(Cow::Borrowed(text)));

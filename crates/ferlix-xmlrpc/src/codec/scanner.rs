@@ -233,6 +233,11 @@ impl<'a> Tokens<'a> {
         is_plain.then_some((text, after))
     }
 
+    /// Whether the innermost element is open under this very name.
+    pub(super) fn is_in(&self, name: &'static str) -> bool {
+        self.open.last() == Some(&name)
+    }
+
     /// The innermost element was ended by [`between`](Self::between).
     pub(super) fn ended(&mut self) {
         self.open.pop();
