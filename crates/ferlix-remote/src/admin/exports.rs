@@ -27,7 +27,7 @@ pub(super) struct Export {
     pub(super) provider: ServiceGuard<dyn ExportProvider>,
     container: Arc<dyn ExportContainer>,
     pub(super) container_id: ContainerId,
-    template: Box<Template>,
+    template: Template,
     /// What the service was exported with.
     overrides: Properties,
     state: Mutex<State>,
@@ -100,7 +100,6 @@ impl Admin {
             let reasons: Vec<_> = reasons.iter().map(ToString::to_string).collect();
             tracing::warn!(%service, reasons = reasons.join("; "), "no provider exports the service");
         }
-        drop(reasons);
         let mut registrations = Vec::with_capacity(choices.len());
         let mut providers: Vec<Option<_>> = providers.into_iter().map(Some).collect();
         for choice in choices {
@@ -202,7 +201,7 @@ impl Admin {
         }
         let interfaces: Vec<Arc<dyn Dispatch>> = request.interfaces.to_vec();
         let serial = self.next_serial();
-        let template = Box::new(Template {
+        let template = Template {
             endpoint_id: Uuid::new_v4().to_string(),
             framework_uuid: self.context.framework().uuid().to_owned(),
             service_id: request.service.id(),
@@ -217,7 +216,7 @@ impl Admin {
             supported_configurations: request.offer.configurations.clone(),
             supported_intents: provider.intents(),
             intents: request.intents.to_vec(),
-        });
+        };
         let endpoint = template.describe(request.properties, None)?;
         self.step(container.export(&endpoint, interfaces))
             .await

@@ -71,21 +71,27 @@ pub(super) fn forbidden(text: &str) -> Option<(usize, char)> {
 /// Whether a text is of ASCII alone, without what XML forbids and without carriage returns, which a reader changes.
 pub(super) fn is_usual(text: &str) -> bool {
     let bytes = text.as_bytes();
-    // Below zero are the bytes of what is not ASCII: so it is one comparison.
-    let unusual = |byte: u8| byte.cast_signed() < b' '.cast_signed();
-    let Some(start) = first_chunk(bytes, unusual) else {
+    let Some(start) = first_chunk(bytes, is_control_or_not_ascii) else {
         return true;
     };
     // Tabs and line feeds are usual, but few texts have any: they are told apart only then.
-    let is_space = |byte: u8| (byte == b'\t') | (byte == b'\n');
-    first_chunk(&bytes[start..], |byte| unusual(byte) & !is_space(byte)).is_none()
+    let unusual = |byte| is_control_or_not_ascii(byte) & !is_tab_or_line_feed(byte);
+    first_chunk(&bytes[start..], unusual).is_none()
 }
 
 /// Whether a text without references may be another one than it seems, or hold what XML cannot.
 pub(super) fn is_suspicious(text: &str) -> bool {
-    let suspicious =
-        |byte: u8| (byte == 0xEF) | ((byte < b' ') & (byte != b'\t') & (byte != b'\n'));
+    let suspicious = |byte: u8| (byte == 0xEF) | ((byte < b' ') & !is_tab_or_line_feed(byte));
     first_chunk(text.as_bytes(), suspicious).is_some()
+}
+
+/// As a number with a sign, what is not ASCII is below zero: so it is one comparison.
+fn is_control_or_not_ascii(byte: u8) -> bool {
+    byte.cast_signed() < b' '.cast_signed()
+}
+
+fn is_tab_or_line_feed(byte: u8) -> bool {
+    (byte == b'\t') | (byte == b'\n')
 }
 
 /// Where a piece of some bytes begins, one of which is as wanted; none are before it.
@@ -121,7 +127,7 @@ pub(super) fn escape(text: &str, out: &mut String) -> Result<(), (usize, char)> 
     let is_markup = |byte: u8| (byte == b'&') | (byte | 2 == b'>');
     // What is not ASCII is told apart from what is special only where there is any.
     let first = first_chunk(bytes, |byte| {
-        (byte.cast_signed() < b' '.cast_signed()) | is_markup(byte)
+        is_control_or_not_ascii(byte) | is_markup(byte)
     });
     let special = |byte| (byte < b' ') | (byte == 0xEF) | is_markup(byte);
     let found = first.and_then(|first| Some(first + first_chunk(&bytes[first..], special)?));
