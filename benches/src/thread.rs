@@ -98,7 +98,7 @@ fn one_thread() -> Result<Vec<(&'static str, Vec<f64>, bool)>, Error> {
     for _ in 0..REPETITIONS {
         taken[0].1.push(echoes(echo.address, &exchange.octets())?);
         for (row, server, exchange) in [(1, &floor, &to_floor), (2, &exporter, &exchange)] {
-            let times = client(server.address, exchange, MEASURED, None)?;
+            let times = client(server.address, exchange, Instant::now(), MEASURED, None)?;
             taken[row]
                 .1
                 .push(times.len() as f64 / MEASURED.as_secs_f64());
