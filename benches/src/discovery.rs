@@ -1,7 +1,8 @@
 //! Discovery: how long it takes from an endpoint's being there to be put by the exporter to a component's being validated
 //! with its proxy in another framework, beside a bare put of an endpoint description and bare watches; and the same from the
 //! service's being registered, with its export. Each round begins at rest, and ends with the withdrawal of what it put, which
-//! is not timed; nor is what that leaves to do, for etcd and for connections that close, of any row.
+//! is not timed; nor is what that leaves to do, for etcd and for connections that close, of any row. The two ends, of the floor
+//! too, have runtimes of their own, as two programs have; and what is seen is timed where it is seen.
 //!
 //! On a real etcd of its own, of the first version found, whose write to disk is most of the time; and on the
 //! embedded one, which writes nothing. Once with everything, etcd too, on one core, and once as the system likes.
@@ -18,6 +19,8 @@ use ferlix::remote::admin::{
 use ferlix_examples::hello::Hello;
 use ferlix_tests::etcd::Kind;
 use ferlix_tests::{EtcdServer, peers};
+
+use tokio::runtime::Handle;
 
 use crate::child::{Role, Server};
 use crate::cores::Cores;
@@ -79,10 +82,11 @@ fn measure_each(cores: Cores) -> Result<(), Error> {
 }
 
 fn measure(etcd: SocketAddr, version: &str, cores: Cores) -> Result<(), Error> {
-    let runtime = cores::runtime()?;
+    let (runtime, other_end) = (cores::runtime()?, cores::runtime()?);
+    let other_end = other_end.handle();
     let value = Bytes::from(vec![b'x'; VALUE]);
     let (floors, put, registered) = runtime.block_on(async {
-        let mut floor = PutAndWatch::connect(etcd.port()).await?;
+        let mut floor = PutAndWatch::connect(etcd.port(), other_end).await?;
         let exporter = frameworks::exporter(etcd).await?;
         let exported = Arc::new(Exported::default());
         exporter
@@ -92,11 +96,12 @@ fn measure(etcd: SocketAddr, version: &str, cores: Cores) -> Result<(), Error> {
                 // Before the topology manager, which lets discovery begin.
                 Properties::from([("service.ranking", 1)]),
             )?;
-        let mut consumer = Consumer::start(etcd).await?;
+        let consumer = other_end.spawn(Consumer::start(etcd));
+        let mut consumer = consumer.await.map_err(|_| Error::Task)??;
         for _ in 0..WARM_UP {
             floor.time(&value).await?;
             floor.delete().await?;
-            come_and_go(&exporter, &exported, &mut consumer).await?;
+            come_and_go(&exporter, &exported, &mut consumer, other_end).await?;
         }
         let mut floors = Vec::with_capacity(REPETITIONS);
         let mut put = Vec::with_capacity(REPETITIONS);
@@ -114,7 +119,7 @@ fn measure(etcd: SocketAddr, version: &str, cores: Cores) -> Result<(), Error> {
             let begin = Instant::now();
             let mut times = [Vec::with_capacity(ROUNDS), Vec::with_capacity(ROUNDS)];
             for _ in 0..ROUNDS {
-                let round = come_and_go(&exporter, &exported, &mut consumer).await?;
+                let round = come_and_go(&exporter, &exported, &mut consumer, other_end).await?;
                 times[0].push(round.0);
                 times[1].push(round.1);
             }
@@ -122,13 +127,14 @@ fn measure(etcd: SocketAddr, version: &str, cores: Cores) -> Result<(), Error> {
             put.push(Figures::new(of_put, begin.elapsed())?);
             registered.push(Figures::new(of_registered, begin.elapsed())?);
         }
-        consumer.framework.stop().await?;
+        let stopping = other_end.spawn(async move { consumer.framework.stop().await });
+        stopping.await.map_err(|_| Error::Task)??;
         exporter.stop().await?;
         Ok::<_, Error>((floors, put, registered))
     })?;
 
     let row = |words: &str, figures: &[Figures], goal: Option<f64>| {
-        let milliseconds = |time: Duration| format!("{:.2}", time.as_secs_f64() * 1e3);
+        let milliseconds = |time: Duration| format!("{:.3}", time.as_secs_f64() * 1e3);
         let seconds = |figures: &Figures| figures.p50.as_secs_f64();
         let each = figures.iter().zip(&floors);
         let ratio = load::median(each.map(|(figures, floor)| seconds(figures) / seconds(floor)));
@@ -170,6 +176,7 @@ async fn come_and_go(
     exporter: &Framework,
     exported: &Exported,
     consumer: &mut Consumer,
+    other_end: &Handle,
 ) -> Result<(Duration, Duration), Error> {
     // What the last round left to do is not timed.
     exporter.settle().await;
@@ -181,8 +188,9 @@ async fn come_and_go(
         .context()
         .register(greeter, frameworks::exported())?;
     let (hello, came) = consumer.came().await?;
-    frameworks::greet(&*hello).await?;
-    drop(hello);
+    let greeting = async move { frameworks::greet(&*hello).await };
+    let greeted = other_end.spawn(greeting).await;
+    greeted.map_err(|_| Error::Task)??;
     registration.unregister().await?;
     consumer.left().await?;
     let put = exported

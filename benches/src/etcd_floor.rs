@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::uri::PathAndQuery;
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
 use tokio_stream::StreamExt as _;
 use tonic::client::Grpc;
 use tonic::transport::{Channel, Endpoint};
@@ -132,21 +134,38 @@ pub(crate) struct PutAndWatch {
     put: Grpc<Channel>,
     lease: i64,
     own: Streaming<WatchResponse>,
-    events: Streaming<WatchResponse>,
+    /// What the other end saw, and when.
+    events: mpsc::UnboundedReceiver<Result<(Instant, KeyValue), Error>>,
     count: u64,
 }
 
 impl PutAndWatch {
-    /// Connects both, and waits until the lease and the watches are there.
-    pub(crate) async fn connect(port: u16) -> Result<Self, Error> {
+    /// Connects both, the other end on a runtime of its own, and waits until the lease and the watches are there.
+    pub(crate) async fn connect(port: u16, other_end: &Handle) -> Result<Self, Error> {
         let endpoint = Endpoint::from_shared(format!("http://127.0.0.1:{port}"))?.tcp_nodelay(true);
         let mut put = Grpc::new(endpoint.connect().await?);
         let request = LeaseGrantRequest { ttl: LEASE };
         let lease: LeaseGrantResponse =
             call(&mut put, "/etcdserverpb.Lease/LeaseGrant", request).await?;
+        let watching = other_end.spawn(async move {
+            let mut connection = Grpc::new(endpoint.connect().await?);
+            watch(&mut connection).await
+        });
+        let mut watching = watching.await.map_err(|_| Error::Task)??;
+        let (sender, events) = mpsc::unbounded_channel();
+        other_end.spawn(async move {
+            loop {
+                let seen = next(&mut watching).await;
+                let seen = seen.map(|entry| (Instant::now(), entry));
+                let failed = seen.is_err();
+                if sender.send(seen).is_err() || failed {
+                    return;
+                }
+            }
+        });
         Ok(Self {
             own: watch(&mut put).await?,
-            events: watch(&mut Grpc::new(endpoint.connect().await?)).await?,
+            events,
             put,
             lease: lease.id,
             count: 0,
@@ -164,16 +183,12 @@ impl PutAndWatch {
         };
         let begin = Instant::now();
         let put = call::<_, Done>(&mut self.put, "/etcdserverpb.KV/Put", request);
-        let seen = async {
-            let entry = next(&mut self.events).await?;
-            Ok::<_, Error>((begin.elapsed(), entry))
-        };
-        let (_, (time, entry)) = tokio::try_join!(put, seen)?;
+        let (_, (seen, entry)) = tokio::try_join!(put, seen(&mut self.events))?;
         if entry.key != key || entry.value != *value {
             return Err(Error::Answer(format!("{entry:?} to a put")));
         }
         next(&mut self.own).await?;
-        Ok(time)
+        Ok(seen - begin)
     }
 
     /// Deletes the key that was put last.
@@ -182,7 +197,7 @@ impl PutAndWatch {
         let request = DeleteRangeRequest { key };
         call::<_, Done>(&mut self.put, "/etcdserverpb.KV/DeleteRange", request).await?;
         next(&mut self.own).await?;
-        next(&mut self.events).await?;
+        seen(&mut self.events).await?;
         Ok(())
     }
 }
@@ -206,6 +221,13 @@ async fn watch(connection: &mut Grpc<Channel>) -> Result<Streaming<WatchResponse
         Some(response) if response.created => Ok(events),
         other => Err(Error::Answer(format!("{other:?} to a new watch"))),
     }
+}
+
+/// What the other end saw next, and when.
+async fn seen(
+    events: &mut mpsc::UnboundedReceiver<Result<(Instant, KeyValue), Error>>,
+) -> Result<(Instant, KeyValue), Error> {
+    events.recv().await.ok_or(Error::Task)?
 }
 
 /// The entry of the next event.

@@ -17,6 +17,7 @@ use ferlix::remote::endpoint::EndpointDescription;
 use ferlix::remote::provider::{EndpointEvent, EndpointEventKind, EndpointEventListener, SCOPE};
 use ferlix_examples::hello::Hello;
 use ferlix_tests::{DEADLINE, Program};
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
@@ -53,7 +54,7 @@ fn advertised(etcd: SocketAddr) -> Result<(), Error> {
     let (mut floors, mut single, mut came, mut went) = (vec![], vec![], vec![], vec![]);
     let value = Bytes::from(vec![b'x'; VALUE]);
     cores::runtime()?.block_on(async {
-        let mut floor = PutAndWatch::connect(etcd.port()).await?;
+        let mut floor = PutAndWatch::connect(etcd.port(), &Handle::current()).await?;
         let exporter = frameworks::exporter(etcd).await?;
         let watcher = frameworks::watcher(etcd).await?;
         let (sender, mut told) = mpsc::unbounded_channel();
