@@ -45,14 +45,18 @@ impl Export {
     pub(super) fn endpoint(&self) -> EndpointDescription {
         locked(&self.state).endpoint.clone()
     }
-
-    fn subject(&self) -> Subject {
-        Subject::Service(self.service.id())
-    }
 }
 
 impl Withdrawable for Export {
     type Subject = ServiceRef;
+
+    fn serial(&self) -> u64 {
+        self.serial
+    }
+
+    fn subject(&self) -> Subject {
+        Subject::Service(self.service.id())
+    }
 
     fn is_withdrawn(&self) -> bool {
         self.withdrawn.load(Ordering::Acquire)
@@ -144,12 +148,10 @@ impl Admin {
             Ok(export) => (Held::Open(Arc::clone(&export)), Ok(export)),
             Err(error) => (Held::Failed(error.clone()), Err(error)),
         };
-        let closed = locked(&self.exports).tidy();
-        drop(closed);
         let share = Share::new(self.this.clone(), owner, service.clone(), held);
         match event {
             Ok(export) => {
-                locked(&self.exports).add(&share);
+                locked(&self.exports).add(&export, &share);
                 self.notify_export(Kind::ExportRegistration, &export);
                 if !provider_reference.is_registered() {
                     self.withdraw_export(&export).await;
@@ -187,11 +189,9 @@ impl Admin {
         let container = container.map_err(failed("make a container"))?;
         let container_id = container.id();
         let shared = locked(&self.exports)
-            .endpoints
-            .values()
+            .of(&Subject::Service(request.service.id()))
             .find(|export| {
-                export.service == *request.service
-                    && export.container_id == container_id
+                export.container_id == container_id
                     && export.template.configuration == *configuration
             })
             .cloned();
@@ -235,9 +235,7 @@ impl Admin {
             }),
             withdrawn: AtomicBool::new(false),
         });
-        locked(&self.exports)
-            .endpoints
-            .insert(serial, Arc::clone(&export));
+        locked(&self.exports).insert(&export);
         let (admin, failing) = (self.this.clone(), Arc::downgrade(&export));
         let failure = EndpointFailure::new(move |error| {
             if let (Some(admin), Some(export)) = (admin.upgrade(), failing.upgrade()) {
@@ -306,17 +304,16 @@ impl Admin {
         };
         if last {
             self.withdraw_export(export).await;
+        } else {
+            let closed = locked(&self.exports).tidy(export);
+            drop(closed);
         }
-        let closed = locked(&self.exports).tidy();
-        drop(closed);
     }
 
     /// Withdraws an endpoint however many shares are open.
     pub(super) async fn close_export(&self, export: &Arc<Export>) {
         let _turn = self.turns.take(export.subject()).await;
         self.withdraw_export(export).await;
-        let closed = locked(&self.exports).tidy();
-        drop(closed);
     }
 
     /// The provider says that it can serve an endpoint no more: the registrations have its error.
@@ -329,7 +326,6 @@ impl Admin {
             if export.withdrawn.swap(true, Ordering::AcqRel) {
                 return;
             }
-            table.endpoints.remove(&export.serial);
             table.fail(export, &error);
         }
         self.notify(Kind::ExportError, |event| {
@@ -346,7 +342,8 @@ impl Admin {
         if export.withdrawn.swap(true, Ordering::AcqRel) {
             return;
         }
-        locked(&self.exports).endpoints.remove(&export.serial);
+        let shares = locked(&self.exports).remove(export);
+        drop(shares);
         self.notify_export(Kind::ExportUnregistration, export);
         self.let_go(export).await;
     }

@@ -41,14 +41,18 @@ impl Import {
     pub(super) fn endpoint(&self) -> EndpointDescription {
         locked(&self.state).endpoint.clone()
     }
-
-    fn subject(&self) -> Subject {
-        Subject::Endpoint(self.endpoint().id().to_owned())
-    }
 }
 
 impl Withdrawable for Import {
     type Subject = EndpointDescription;
+
+    fn serial(&self) -> u64 {
+        self.serial
+    }
+
+    fn subject(&self) -> Subject {
+        Subject::Endpoint(self.endpoint().id().to_owned())
+    }
 
     fn is_withdrawn(&self) -> bool {
         self.withdrawn.load(Ordering::Acquire)
@@ -62,16 +66,10 @@ impl Admin {
         owner: &Arc<Owner>,
         endpoint: &EndpointDescription,
     ) -> Result<ImportRegistration, Error> {
-        let _turn = self
-            .turns
-            .take(Subject::Endpoint(endpoint.id().to_owned()))
-            .await;
+        let subject = Subject::Endpoint(endpoint.id().to_owned());
+        let _turn = self.turns.take(subject.clone()).await;
         self.check_open()?;
-        let shared = locked(&self.imports)
-            .endpoints
-            .values()
-            .find(|import| import.endpoint() == *endpoint)
-            .cloned();
+        let shared = locked(&self.imports).of(&subject).next().cloned();
         let result = match shared {
             Some(import) => self.update_proxy(&import, endpoint).await.map(|()| {
                 locked(&import.state).shares += 1;
@@ -86,12 +84,10 @@ impl Admin {
             Ok(import) => Held::Open(Arc::clone(import)),
             Err(error) => Held::Failed(error.clone()),
         };
-        let closed = locked(&self.imports).tidy();
-        drop(closed);
         let share = Share::new(self.this.clone(), owner, endpoint.clone(), held);
         match result {
             Ok(import) => {
-                locked(&self.imports).add(&share);
+                locked(&self.imports).add(&import, &share);
                 self.notify_import(Kind::ImportRegistration, &import);
                 // The provider's departure may have come before there was anything to withdraw.
                 if !import.provider.reference().is_registered() {
@@ -189,9 +185,7 @@ impl Admin {
             }),
             withdrawn: AtomicBool::new(false),
         });
-        locked(&self.imports)
-            .endpoints
-            .insert(serial, Arc::clone(&import));
+        locked(&self.imports).insert(&import);
         self.watch(&import);
         Ok(import)
     }
@@ -292,17 +286,16 @@ impl Admin {
         };
         if last {
             self.withdraw_import(import).await;
+        } else {
+            let closed = locked(&self.imports).tidy(import);
+            drop(closed);
         }
-        let closed = locked(&self.imports).tidy();
-        drop(closed);
     }
 
     /// Withdraws a proxy however many shares are open.
     pub(super) async fn close_import(&self, import: &Arc<Import>) {
         let _turn = self.turns.take(import.subject()).await;
         self.withdraw_import(import).await;
-        let closed = locked(&self.imports).tidy();
-        drop(closed);
     }
 
     /// The provider says that an endpoint is gone for good: the registrations have its error.
@@ -315,7 +308,6 @@ impl Admin {
             if import.withdrawn.swap(true, Ordering::AcqRel) {
                 return;
             }
-            table.endpoints.remove(&import.serial);
             table.fail(import, &error);
         }
         self.depart(import).await;
@@ -331,7 +323,8 @@ impl Admin {
         if import.withdrawn.swap(true, Ordering::AcqRel) {
             return;
         }
-        locked(&self.imports).endpoints.remove(&import.serial);
+        let shares = locked(&self.imports).remove(import);
+        drop(shares);
         self.depart(import).await;
         self.notify_import(Kind::ImportUnregistration, import);
     }

@@ -18,6 +18,7 @@ mod properties;
 mod registration;
 mod selection;
 mod state;
+mod table;
 
 use async_trait::async_trait;
 use ferlix_core::property::Properties;

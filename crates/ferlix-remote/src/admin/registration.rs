@@ -12,7 +12,7 @@ use ferlix_core::registry::ServiceRef;
 use super::bundled::Owner;
 use super::exports::Export;
 use super::imports::Import;
-use super::state::Admin;
+use super::state::{Admin, Subject};
 use crate::Error;
 use crate::endpoint::EndpointDescription;
 use crate::provider::ContainerId;
@@ -39,6 +39,12 @@ pub(super) struct Share<T: Withdrawable> {
 pub(super) trait Withdrawable {
     /// What it was made for.
     type Subject;
+
+    /// The number of it; they are never used twice.
+    fn serial(&self) -> u64;
+
+    /// What is worked on alone with it.
+    fn subject(&self) -> Subject;
 
     /// Whether it has been withdrawn.
     fn is_withdrawn(&self) -> bool;

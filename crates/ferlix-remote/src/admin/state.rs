@@ -1,6 +1,5 @@
 //! [`Admin`]: the endpoints of one framework, and what happens when providers and services go.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -18,7 +17,8 @@ use super::event::{
 };
 use super::exports::Export;
 use super::imports::Import;
-use super::registration::{Registration, Share, Withdrawable};
+use super::registration::Registration;
+use super::table::Table;
 use crate::Error;
 use crate::endpoint::EndpointDescription;
 use crate::provider::{BoxError, ExportProvider, ImportProvider};
@@ -50,69 +50,6 @@ pub(crate) struct Admin {
     closed: AtomicBool,
     timeout: Duration,
     listeners: Mutex<Vec<ListenerId>>,
-}
-
-/// The endpoints that are there, and the shares in them; of shares that failed, those that somebody holds.
-pub(super) struct Table<T: Withdrawable> {
-    pub(super) endpoints: BTreeMap<u64, Arc<T>>,
-    pub(super) shares: Vec<Arc<Share<T>>>,
-    pub(super) failed: Vec<Weak<Share<T>>>,
-}
-
-impl<T: Withdrawable> Default for Table<T> {
-    fn default() -> Self {
-        Self {
-            endpoints: BTreeMap::new(),
-            shares: Vec::new(),
-            failed: Vec::new(),
-        }
-    }
-}
-
-impl<T: Withdrawable> Table<T> {
-    /// Notes a share that is open.
-    pub(super) fn add(&mut self, share: &Arc<Share<T>>) {
-        self.shares.push(Arc::clone(share));
-    }
-
-    /// Notes a share that failed; it is listed while somebody holds it.
-    pub(super) fn add_failed(&mut self, share: &Arc<Share<T>>) {
-        self.failed.push(Arc::downgrade(share));
-    }
-
-    /// The shares in an endpoint have an error from now on, and are listed as those are that failed at once.
-    pub(super) fn fail(&mut self, endpoint: &Arc<T>, error: &Error) {
-        for share in self.shares.extract_if(.., |share| share.is_in(endpoint)) {
-            share.fail(error);
-            self.failed.push(Arc::downgrade(&share));
-        }
-    }
-
-    /// Forgets the shares that are closed. They are returned to be dropped after the lock, for they may be the last to hold a
-    /// container.
-    #[must_use]
-    pub(super) fn tidy(&mut self) -> Vec<Arc<Share<T>>> {
-        self.failed
-            .retain(|share| share.upgrade().is_some_and(|share| share.is_failed()));
-        self.shares
-            .extract_if(.., |share| share.open("").is_err())
-            .collect()
-    }
-
-    /// All shares: the open ones, then those that failed.
-    pub(super) fn all(&self) -> Vec<Arc<Share<T>>> {
-        let open = self
-            .shares
-            .iter()
-            .filter(|share| share.open("").is_ok())
-            .cloned();
-        let failed = self
-            .failed
-            .iter()
-            .filter_map(Weak::upgrade)
-            .filter(|share| share.is_failed());
-        open.chain(failed).collect()
-    }
 }
 
 impl Admin {
@@ -186,10 +123,14 @@ impl Admin {
         let by_provider = of_provider(<dyn ExportProvider as Service>::interface().name);
         let exports: Vec<Arc<Export>> = {
             let table = locked(&self.exports);
-            let depends = |export: &&Arc<Export>| {
-                export.service == *going || by_provider && export.provider.reference() == going
-            };
-            table.endpoints.values().filter(depends).cloned().collect()
+            if by_provider {
+                let depends = |export: &&Arc<Export>| {
+                    export.service == *going || export.provider.reference() == going
+                };
+                table.endpoints.values().filter(depends).cloned().collect()
+            } else {
+                table.of(&Subject::Service(going.id())).cloned().collect()
+            }
         };
         let imports: Vec<Arc<Import>> =
             if of_provider(<dyn ImportProvider as Service>::interface().name) {
