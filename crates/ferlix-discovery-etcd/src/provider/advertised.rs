@@ -121,6 +121,7 @@ impl Advertised {
     pub(super) fn taken(&self, endpoint_id: &str) {
         if let Some(endpoint) = locked(&self.inner.endpoints).get_mut(endpoint_id) {
             endpoint.known = true;
+            self.warn_of_loopback(endpoint_id, endpoint);
         }
         locked(&self.inner.refused).remove(endpoint_id);
     }
@@ -144,16 +145,19 @@ impl Advertised {
         locked(&self.inner.endpoints).remove(endpoint_id).is_some()
     }
 
-    /// Warns, once, of endpoints that only this machine can call but that other machines see.
-    pub(super) fn warn_of_loopback(&self) {
+    /// The session has a connection, and an address on it.
+    pub(super) fn connected(&self) {
+        for (id, endpoint) in &*locked(&self.inner.endpoints) {
+            self.warn_of_loopback(id, endpoint);
+        }
+    }
+
+    /// Warns, once, of an endpoint that only this machine can call but that other machines see.
+    fn warn_of_loopback(&self, id: &str, endpoint: &Endpoint) {
         let Some(local_address) = self.inner.status.borrow().local_address else {
             return;
         };
-        let endpoints = locked(&self.inner.endpoints);
-        let found = endpoints
-            .iter()
-            .find(|(_, endpoint)| misleads(local_address.ip(), &endpoint.container));
-        if let Some((id, endpoint)) = found
+        if misleads(local_address.ip(), &endpoint.container)
             && !self.inner.warned.swap(true, Ordering::Relaxed)
         {
             tracing::warn!(

@@ -84,7 +84,7 @@ pub(super) async fn events(
         };
         match event {
             None => return,
-            Some(SessionEvent::Connected { .. }) => advertised.warn_of_loopback(),
+            Some(SessionEvent::Connected { .. }) => advertised.connected(),
             Some(SessionEvent::Put(kv)) => {
                 let change = locked(&directory).put(&kv.key, &kv.value);
                 change.into_iter().for_each(apply);

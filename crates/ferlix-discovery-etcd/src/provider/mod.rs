@@ -175,7 +175,6 @@ impl EndpointAdvertiser for EtcdDiscovery {
         match running.advertise(endpoint).await {
             Ok(()) => {
                 running.advertised.taken(endpoint.id());
-                running.advertised.warn_of_loopback();
                 Ok(())
             }
             Err(error) => {
