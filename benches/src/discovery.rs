@@ -73,15 +73,16 @@ fn measure_each(cores: Cores) -> Result<(), Error> {
         let binary = peers::etcd_binaries().swap_remove(0);
         let etcd = EtcdServer::start(Kind::Real(binary));
         let address = (Ipv4Addr::LOCALHOST, etcd.port()).into();
-        measure(address, etcd.version(), cores)?;
+        measure(address, etcd.version(), cores, Some(GOAL))?;
     } else {
         table::skipped("discovery through a real etcd");
     }
     let etcd = Server::start(Role::Etcd)?;
-    measure(etcd.address, "(embedded)", cores)
+    // It writes nothing to a disk, which is what the goal counts on.
+    measure(etcd.address, "(embedded)", cores, None)
 }
 
-fn measure(etcd: SocketAddr, version: &str, cores: Cores) -> Result<(), Error> {
+fn measure(etcd: SocketAddr, version: &str, cores: Cores, goal: Option<f64>) -> Result<(), Error> {
     let (runtime, other_end) = (cores::runtime()?, cores::runtime()?);
     let other_end = other_end.handle();
     let value = Bytes::from(vec![b'x'; VALUE]);
@@ -159,11 +160,7 @@ fn measure(etcd: SocketAddr, version: &str, cores: Cores) -> Result<(), Error> {
                 &floors,
                 None,
             ),
-            row(
-                "put by the exporter to validated with a proxy",
-                &put,
-                Some(GOAL),
-            ),
+            row("put by the exporter to validated with a proxy", &put, goal),
             row("registered for export to the same", &registered, None),
         ],
     );
