@@ -321,9 +321,17 @@ proptest! {
         // A prefix means nothing to us: it need not be declared.
         let error = Document::parse(&document).err();
         prop_assume!(![" :", "<:", "</:"].iter().any(|empty| document.contains(empty)));
+        // roxmltree takes a carriage return before a reference as it is, against section 2.11 of XML 1.0; see the test below.
+        prop_assume!(!document.contains("\r&"));
         prop_assume!(!matches!(error, Some(roxmltree::Error::UnknownNamespace(..) | roxmltree::Error::DuplicatedNamespace(..))));
         prop_assert_eq!(ours(&document), by_tree(&document));
     }
+}
+
+#[test]
+fn a_carriage_return_before_a_reference_is_a_line_end() {
+    let document = "<methodResponse><params><param><value>a\r&amp;b\r</value></param></params></methodResponse>";
+    assert_eq!(ours(document), Some(Value::from("a\n&b\n")));
 }
 
 /// A call with one text: as it is mostly written, which the reader takes in one step, and in ways that it takes by token.
