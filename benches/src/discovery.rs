@@ -19,7 +19,6 @@ use ferlix::remote::admin::{
 use ferlix_examples::hello::Hello;
 use ferlix_tests::etcd::Kind;
 use ferlix_tests::{EtcdServer, peers};
-
 use tokio::runtime::Handle;
 
 use crate::child::{Role, Server};
@@ -38,7 +37,6 @@ const WARM_UP: usize = 50;
 const REST: Duration = Duration::from_millis(2);
 /// As long as the endpoint description of the tutorial's service, in octets.
 const VALUE: usize = 1300;
-
 /// What the way from the put to the validation may take, of the floor.
 const GOAL: f64 = 1.3;
 

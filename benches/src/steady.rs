@@ -67,7 +67,8 @@ pub(crate) fn call(
     }
 }
 
-/// Calls one connection for a while from `first` on, each `interval` or without a pause; the times of the calls.
+/// Calls one connection for a while from `first` on, or from when it is warm if that is later, each `interval` or without a
+/// pause; the times of the calls.
 pub(crate) fn client(
     address: SocketAddr,
     exchange: &Exchange,
@@ -84,6 +85,7 @@ pub(crate) fn client(
         call(&mut stream, &request, &mut buffer)?;
     }
     let mut times = Vec::with_capacity(1 << 16);
+    let first = first.max(Instant::now());
     let mut due = first;
     while due < first + length {
         if let Some(wait) = due.checked_duration_since(Instant::now()) {
