@@ -10,7 +10,6 @@
 //! short turns, one after the other, and a p99 is that of all calls in all turns.
 
 use std::io::{Read as _, Write as _};
-use std::mem;
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -177,6 +176,44 @@ pub(crate) fn run() -> Result<(), Error> {
     })
 }
 
+/// A server, and the times of its calls in all turns.
+struct Subject {
+    server: Server,
+    exchange: Exchange,
+    calm: Vec<Duration>,
+    /// Those beside bad requests, and how many of these a minute there were in each turn.
+    beside: Vec<Duration>,
+    bad: Vec<f64>,
+}
+
+impl Subject {
+    fn start(role: Role, exchange: Exchange) -> Result<Self, Error> {
+        Ok(Self {
+            server: Server::start(role)?,
+            exchange,
+            calm: Vec::new(),
+            beside: Vec::new(),
+            bad: Vec::new(),
+        })
+    }
+
+    fn turn(&self, connections: u32, interval: Option<Duration>) -> Result<Vec<Duration>, Error> {
+        clients(connections, self.server.address, &self.exchange, interval)
+    }
+
+    fn taken(self) -> Result<Taken, Error> {
+        let figures = |times| Figures::new(times, TURN * TURNS);
+        Ok(Taken {
+            calm: figures(self.calm)?,
+            beside: if self.bad.is_empty() {
+                None
+            } else {
+                Some((figures(self.beside)?, load::median(self.bad.into_iter())))
+            },
+        })
+    }
+}
+
 /// What was taken of a server in all turns.
 struct Taken {
     calm: Figures,
@@ -201,54 +238,28 @@ fn beside_bad(
 
 /// The peak of our exporter, and what was taken of the floor and of ours.
 fn measure(connections: u32, with_bad: bool) -> Result<(f64, [Taken; 2]), Error> {
-    let servers = [Server::start(Role::HttpFloor)?, Server::start(Role::Work)?];
-    let exchanges = [
-        Exchange::of(Payload::Message, true)?,
-        Exchange::of(Payload::Message, false)?,
-    ];
-    let turn = |server: usize, interval| {
-        clients(
-            connections,
-            servers[server].address,
-            &exchanges[server],
-            interval,
-        )
-    };
+    let mut floor = Subject::start(Role::HttpFloor, Exchange::of(Payload::Message, true)?)?;
+    let mut ours = Subject::start(Role::Work, Exchange::of(Payload::Message, false)?)?;
     let mut peaks = Vec::new();
     for _ in 0..REPETITIONS {
-        peaks.push(turn(1, None)?.len() as f64 / TURN.as_secs_f64());
+        peaks.push(ours.turn(connections, None)?.len() as f64 / TURN.as_secs_f64());
     }
     let peak = load::median(peaks.into_iter());
     let interval = Some(Duration::from_secs_f64(
         f64::from(connections) / (peak / 2.0),
     ));
-    let mut calm = [Vec::new(), Vec::new()];
-    let mut beside = [Vec::new(), Vec::new()];
-    let mut bad = [Vec::new(), Vec::new()];
     for _ in 0..TURNS {
-        for server in 0..servers.len() {
-            calm[server].extend(turn(server, interval)?);
+        for subject in [&mut floor, &mut ours] {
+            subject.calm.extend(subject.turn(connections, interval)?);
             if with_bad {
-                let address = servers[server].address;
-                let (times, per_minute) = beside_bad(address, || turn(server, interval))?;
-                beside[server].extend(times);
-                bad[server].push(per_minute);
+                let turn = || subject.turn(connections, interval);
+                let (times, per_minute) = beside_bad(subject.server.address, turn)?;
+                subject.beside.extend(times);
+                subject.bad.push(per_minute);
             }
         }
     }
-    let figures = |times: &mut Vec<Duration>| Figures::new(mem::take(times), TURN * TURNS);
-    let mut taken = |server: usize| {
-        Ok::<_, Error>(Taken {
-            calm: figures(&mut calm[server])?,
-            beside: if with_bad {
-                let per_minute = load::median(bad[server].iter().copied());
-                Some((figures(&mut beside[server])?, per_minute))
-            } else {
-                None
-            },
-        })
-    };
-    Ok((peak, [taken(0)?, taken(1)?]))
+    Ok((peak, [floor.taken()?, ours.taken()?]))
 }
 
 fn print(connections: u32, cores: Cores, peak: f64, [floor, ours]: &[Taken; 2]) {
