@@ -45,6 +45,8 @@ fn generate(target: &Path) -> Result<(), Box<dyn Error>> {
     tonic_prost_build::configure()
         .build_client(true)
         .build_server(true)
+        // That is a way to connect of its own, with all that it brings.
+        .build_transport(false)
         .server_mod_attribute(".", "#[cfg(feature = \"embedded\")]")
         .emit_rerun_if_changed(false)
         .out_dir(target)

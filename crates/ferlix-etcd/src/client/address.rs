@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use tonic::transport::Uri;
+use http::Uri;
 
 use crate::config::EtcdConfig;
 use crate::error::Error;

@@ -1,30 +1,19 @@
 //! From a configuration to an open connection: dials the endpoint in use, falls over to the next ones, logs in.
 //!
-//! The gRPC library gets each stream once and cannot redial behind our back: whoever holds a [`Client`] learns that its
-//! connection ended, and decides.
+//! Nothing redials behind our back: whoever holds a [`Client`] learns that its connection ended, and decides.
 
-use std::future::{Ready, ready};
-use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll};
 
-use hyper_util::rt::TokioIo;
 use tokio::time::timeout;
-use tonic::transport::{Channel, Endpoint, Uri};
-use tower_service::Service;
 use tracing::debug;
 
 use super::Client;
 use super::address::Address;
+use super::channel::Channel;
 use super::dial::{Dialed, secure};
-use super::together::{Wire, together};
 use crate::config::EtcdConfig;
 use crate::error::Error;
-
-/// Room for a page of a range on its way, so that a long round trip does not stretch the read of many keys.
-const STREAM_WINDOW: u32 = 4 * 1024 * 1024;
-const CONNECTION_WINDOW: u32 = 8 * 1024 * 1024;
 
 /// Opens connections; remembers which endpoint is in use.
 #[derive(Clone, Debug)]
@@ -90,7 +79,8 @@ impl Connector {
             endpoint: address.to_string(),
             after: limit,
         })??;
-        let client = Client::new(channel, address, local_address, Arc::clone(&self.config));
+        let config = Arc::clone(&self.config);
+        let client = Client::new(channel, address, local_address, config)?;
         client.log_in().await?;
         Ok(client)
     }
@@ -114,42 +104,11 @@ impl Connector {
             Some(tls) if address.tls => secure(dialed, address, tls).await?,
             _ => dialed,
         };
-        let (wire, executor, driver) = together(stream);
-        tokio::spawn(driver);
-        // The address of the gRPC library's endpoint is never used: the stream is open already.
-        let channel = Endpoint::from_static("http://etcd")
-            .origin(address.origin()?)
-            .executor(executor)
-            .initial_stream_window_size(STREAM_WINDOW)
-            .initial_connection_window_size(CONNECTION_WINDOW)
-            .connect_with_connector(Once(Some(wire)))
-            .await
-            .map_err(|source| Error::Connect {
-                endpoint,
-                source: Arc::new(source),
-            })?;
+        let channel = Channel::open(stream).await;
+        let channel = channel.map_err(|source| Error::Connect {
+            endpoint,
+            source: Arc::new(source),
+        })?;
         Ok((channel, local_address))
-    }
-}
-
-/// Hands out one stream, once.
-struct Once(Option<Wire>);
-
-impl Service<Uri> for Once {
-    type Response = TokioIo<Wire>;
-    type Error = io::Error;
-    type Future = Ready<io::Result<Self::Response>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, _: Uri) -> Self::Future {
-        ready(
-            self.0
-                .take()
-                .map(TokioIo::new)
-                .ok_or_else(|| io::Error::new(io::ErrorKind::NotConnected, "the connection ended")),
-        )
     }
 }

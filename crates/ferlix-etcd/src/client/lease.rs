@@ -9,9 +9,9 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Streaming;
-use tonic::transport::Channel;
 
 use super::Client;
+use super::channel::Channel;
 use crate::error::Error;
 use crate::proto::etcdserverpb::lease_client::LeaseClient;
 use crate::proto::etcdserverpb::{
@@ -106,7 +106,7 @@ impl Client {
     }
 
     fn leases(&self) -> LeaseClient<Channel> {
-        LeaseClient::new(self.inner.channel.clone())
+        LeaseClient::with_origin(self.inner.channel.clone(), self.inner.origin.clone())
     }
 }
 

@@ -5,6 +5,7 @@
 //! and everything that has to be done after it, is the business of the [session](crate::Session).
 
 mod address;
+mod channel;
 mod connector;
 mod dial;
 mod lease;
@@ -18,9 +19,9 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use http::Uri;
 use tokio::time::timeout;
 use tonic::metadata::MetadataValue;
-use tonic::transport::Channel;
 use tonic::{Request, Response, Status};
 
 pub(crate) use connector::Connector;
@@ -29,6 +30,7 @@ pub use lease::{KeepAlive, Lease};
 pub use watch::{Event, WatchMessage, WatchStream};
 
 use self::address::Address;
+use self::channel::Channel;
 use self::token::Token;
 use crate::config::EtcdConfig;
 use crate::error::{Error, NO_IDENTITY_HINT};
@@ -90,6 +92,8 @@ pub struct Client {
 
 struct Inner {
     channel: Channel,
+    /// What requests carry as their scheme and authority.
+    origin: Uri,
     endpoint: String,
     local_address: Option<SocketAddr>,
     /// What to say when the connection breaks without a reason.
@@ -109,15 +113,16 @@ impl Client {
         address: &Address,
         local_address: Option<SocketAddr>,
         config: Arc<EtcdConfig>,
-    ) -> Self {
+    ) -> Result<Self, Error> {
         let without_identity = address.tls
             && config
                 .tls
                 .as_ref()
                 .is_some_and(|tls| tls.identity.is_none());
-        Self {
+        Ok(Self {
             inner: Arc::new(Inner {
                 channel,
+                origin: address.origin()?,
                 endpoint: address.to_string(),
                 local_address,
                 hint: if without_identity {
@@ -128,7 +133,7 @@ impl Client {
                 config,
                 token: Token::default(),
             }),
-        }
+        })
     }
 
     /// Where etcd is, as `host:port`.
@@ -280,7 +285,7 @@ impl Client {
     }
 
     fn kv(&self) -> KvClient<Channel> {
-        KvClient::new(self.inner.channel.clone())
+        KvClient::with_origin(self.inner.channel.clone(), self.inner.origin.clone())
             .max_decoding_message_size(self.inner.config.max_message_size)
     }
 

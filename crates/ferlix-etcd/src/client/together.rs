@@ -47,7 +47,7 @@ pub(super) fn together(stream: Box<dyn ByteStream>) -> (Wire, Executor, Driver) 
             sent: 0,
         }),
     };
-    (wire, Executor(shared), driver)
+    (wire, Executor(Arc::new(Door(shared))), driver)
 }
 
 struct Shared {
@@ -111,16 +111,21 @@ impl Wake for Shared {
     }
 }
 
-/// Takes tasks for the driver. When it is dropped, the driver ends with the last of them.
-pub(super) struct Executor(Arc<Shared>);
+/// Takes tasks for the driver. When the last clone is dropped, the driver ends with the last of them.
+#[derive(Clone)]
+pub(super) struct Executor(Arc<Door>);
 
-impl hyper::rt::Executor<Work> for Executor {
-    fn execute(&self, work: Work) {
-        self.0.change(|state| state.work.push(work));
+/// Where work comes in.
+struct Door(Arc<Shared>);
+
+impl<W: Future<Output = ()> + Send + 'static> hyper::rt::Executor<W> for Executor {
+    fn execute(&self, work: W) {
+        let work = Box::pin(work);
+        self.0.0.change(|state| state.work.push(work));
     }
 }
 
-impl Drop for Executor {
+impl Drop for Door {
     fn drop(&mut self) {
         self.0.change(|state| state.complete = true);
     }

@@ -59,7 +59,8 @@ impl Client {
             name: credentials.user.clone(),
             password: credentials.password.reveal().await?,
         };
-        let mut service = AuthClient::new(self.inner.channel.clone());
+        let (channel, origin) = (self.inner.channel.clone(), self.inner.origin.clone());
+        let mut service = AuthClient::with_origin(channel, origin);
         let limit = self.inner.config.call_timeout;
         let answer = tokio::time::timeout(limit, service.authenticate(request))
             .await

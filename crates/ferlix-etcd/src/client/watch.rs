@@ -127,7 +127,8 @@ impl Client {
         requests
             .try_send(asking(RequestUnion::CreateRequest(create)))
             .map_err(|_| Error::stream_ended(WATCH))?;
-        let answers = WatchClient::new(self.inner.channel.clone())
+        let (channel, origin) = (self.inner.channel.clone(), self.inner.origin.clone());
+        let answers = WatchClient::with_origin(channel, origin)
             .max_decoding_message_size(self.inner.config.max_message_size)
             .watch(self.request(ReceiverStream::new(receiver)))
             .await
