@@ -194,7 +194,7 @@ impl Components {
                 }
                 let policy = content.properties.get(UPDATE_POLICY);
                 // Somebody may have killed it.
-                if manager.instance(name).is_none() || restarts(name, policy) {
+                if !manager.contains(name) || restarts(name, policy) {
                     let _ = manager.forget(name).await;
                     manager
                         .instantiate_when_available(factory, name, properties)

@@ -242,13 +242,17 @@ fn with(properties: &str) -> String {
     )
 }
 
+/// Of the error with which a record is refused.
+fn kind(record: &[u8]) -> &'static str {
+    match read(record) {
+        Ok(endpoint) => panic!("read: {endpoint:?}"),
+        Err(error) => error.kind(),
+    }
+}
+
 #[test]
 fn bad_records_are_refused_by_kind() {
     read(with("").as_bytes()).unwrap();
-    let kind = |text: &[u8]| match read(text) {
-        Ok(endpoint) => panic!("read: {endpoint:?}"),
-        Err(error) => error.kind(),
-    };
     let json: [&[u8]; 14] = [
         b"",
         b"x",
@@ -281,6 +285,34 @@ fn bad_records_are_refused_by_kind() {
     }
     let other = r#"{"servicetype":{"services":["osgiservices"]},"properties":[]}"#;
     assert_eq!(kind(other.as_bytes()), "other-service");
+}
+
+#[test]
+fn a_service_type_counts_where_it_names_services() {
+    let of_type = |kind: &str| with("").replacen('{', &format!(r#"{{"servicetype":{kind},"#), 1);
+    for ours in [
+        "null",
+        "true",
+        "-1",
+        "1.5",
+        r#""ecfosgirsvc""#,
+        r#"["other"]"#,
+        "{}",
+        r#"{"services":"other"}"#,
+        r#"{"services":{"services":["other"]},"scopes":["other"]}"#,
+        r#"{"scopes":["other"],"services":[1,null,["x"],"other","ecfosgirsvc"]}"#,
+    ] {
+        read(of_type(ours).as_bytes()).unwrap_or_else(|error| panic!("{ours}: {error}"));
+    }
+    for other in [
+        r#"{"services":[]}"#,
+        r#"{"services":["other",{"services":["ecfosgirsvc"]}]}"#,
+        r#"{"scopes":["ecfosgirsvc"],"services":[["ecfosgirsvc"]]}"#,
+    ] {
+        assert_eq!(kind(of_type(other).as_bytes()), "other-service", "{other}");
+    }
+    let twice = r#"{"services":["ecfosgirsvc"],"services":["other"]}"#;
+    assert_eq!(kind(of_type(twice).as_bytes()), "json");
 }
 
 #[test]

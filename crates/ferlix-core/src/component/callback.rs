@@ -249,10 +249,10 @@ pub(super) async fn run(
 ) -> Result<(), ComponentError> {
     let guarded = AssertUnwindSafe(async move { make().await }).catch_unwind();
     let mut guarded = std::pin::pin!(guarded);
-    // Most callbacks do not yield: those cost no timer.
+    // Most callbacks do not yield: those cost no timer, nor room for one.
     let outcome = match futures_util::poll!(guarded.as_mut()) {
         Poll::Ready(outcome) => Ok(outcome),
-        Poll::Pending => tokio::time::timeout(deadline, guarded).await,
+        Poll::Pending => Box::pin(tokio::time::timeout(deadline, guarded)).await,
     };
     match outcome {
         Ok(Ok(Ok(()))) => Ok(()),

@@ -124,7 +124,7 @@ pub(super) async fn reconfigure(
         // Also when there was no object to tear down.
         configure(instance);
         refilter(instance, core);
-        evaluate(instance, core).await;
+        Box::pin(evaluate(instance, core)).await;
         return;
     }
     let mut changes = Properties::new();
@@ -175,11 +175,11 @@ pub(super) async fn reconfigure(
         }
     }
     if let Some(cause) = refused {
-        fail(instance, core, cause).await;
+        Box::pin(fail(instance, core, cause)).await;
         return;
     }
     if refilter(instance, core) && instance.seen().state != ComponentState::Erroneous {
-        evaluate(instance, core).await;
+        Box::pin(evaluate(instance, core)).await;
     }
 }
 

@@ -61,7 +61,7 @@ pub(super) struct Instance {
     pub(super) shared: Arc<Shared>,
     inbox: Mutex<Inbox>,
     /// What only the driver works on; taken out while it runs.
-    core: Mutex<Option<Core>>,
+    core: Mutex<Option<Box<Core>>>,
     seen: Mutex<Seen>,
 }
 
@@ -145,7 +145,7 @@ impl Instance {
             bundle,
             shared,
             inbox: Mutex::default(),
-            core: Mutex::new(Some(core)),
+            core: Mutex::new(Some(Box::new(core))),
             seen: Mutex::new(seen),
         }
     }
@@ -194,7 +194,7 @@ impl Instance {
     }
 
     /// Takes the driver's part out.
-    pub(super) fn take_core(&self) -> Option<Core> {
+    pub(super) fn take_core(&self) -> Option<Box<Core>> {
         self.core
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -202,7 +202,7 @@ impl Instance {
     }
 
     /// Puts the driver's part back.
-    pub(super) fn put_core(&self, core: Core) {
+    pub(super) fn put_core(&self, core: Box<Core>) {
         *self.core.lock().unwrap_or_else(PoisonError::into_inner) = Some(core);
     }
 

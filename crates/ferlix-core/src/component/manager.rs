@@ -277,6 +277,12 @@ impl ComponentManager {
         Some(details::instance(&instance))
     }
 
+    /// Whether there is an instance of that name.
+    #[must_use]
+    pub fn contains(&self, name: &str) -> bool {
+        self.tables().instances.contains_key(name)
+    }
+
     pub(super) async fn end(&self, instance: &Arc<Instance>) {
         instance.perform(Work::Kill).await;
         let mut tables = self.tables();

@@ -86,6 +86,8 @@ pub(super) async fn drive(instance: Arc<Instance>) {
     }
 }
 
+/// Most of what a piece of work needs lies on the heap for itself. Together it would be more than an allocator has at hand (1,032
+/// bytes of glibc's), and be asked for at each change of a service.
 async fn process(instance: &Arc<Instance>, core: &mut Core, work: Work) {
     let done = match work {
         Work::Start(done) => {
@@ -93,7 +95,7 @@ async fn process(instance: &Arc<Instance>, core: &mut Core, work: Work) {
             configure(instance);
             refilter(instance, core);
             instance.fire(ComponentEventKind::Instantiated);
-            evaluate(instance, core).await;
+            Box::pin(evaluate(instance, core)).await;
             done
         }
         Work::Service {
@@ -113,13 +115,13 @@ async fn process(instance: &Arc<Instance>, core: &mut Core, work: Work) {
             replace,
             done,
         } => {
-            reconfigure(instance, core, properties, replace).await;
+            Box::pin(reconfigure(instance, core, properties, replace)).await;
             done
         }
         Work::Evaluate => {
             if core.started && !core.killed {
                 refilter(instance, core);
-                evaluate(instance, core).await;
+                Box::pin(evaluate(instance, core)).await;
             }
             None
         }
@@ -127,7 +129,7 @@ async fn process(instance: &Arc<Instance>, core: &mut Core, work: Work) {
             if instance.seen().state == ComponentState::Valid
                 && let Err(cause) = publish(instance, core).await
             {
-                fail(instance, core, cause).await;
+                Box::pin(fail(instance, core, cause)).await;
             }
             None
         }
@@ -142,14 +144,14 @@ async fn process(instance: &Arc<Instance>, core: &mut Core, work: Work) {
                     seen.state = ComponentState::Invalid;
                     seen.cause = None;
                 }
-                evaluate(instance, core).await;
+                Box::pin(evaluate(instance, core)).await;
             }
             done
         }
         Work::Kill(done) => {
             if !core.killed {
                 core.killed = true;
-                tear_down(instance, core).await;
+                Box::pin(tear_down(instance, core)).await;
                 for dependency in &mut core.dependencies {
                     dependency.stop(instance);
                 }
@@ -189,7 +191,7 @@ async fn service_changed(
             dependency.refresh(field, reference);
         }
     }
-    evaluate(instance, core).await;
+    Box::pin(evaluate(instance, core)).await;
     if modified
         && was_bound
         && let Some(service) = bound(core)
@@ -204,7 +206,7 @@ async fn service_changed(
         )
         .await
     {
-        fail(instance, core, cause).await;
+        Box::pin(fail(instance, core, cause)).await;
     }
 }
 
@@ -264,7 +266,7 @@ pub(super) async fn evaluate(instance: &Arc<Instance>, core: &mut Core) {
             rebind(instance, core, &wanted).await
         };
         if let Err(cause) = up {
-            fail(instance, core, cause).await;
+            Box::pin(fail(instance, core, cause)).await;
         }
         return;
     }

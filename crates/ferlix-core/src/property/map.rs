@@ -60,6 +60,14 @@ impl Properties {
         }
     }
 
+    /// An empty map with room for so many entries.
+    #[must_use]
+    pub fn with_capacity(capacity: usize) -> Self {
+        Self {
+            entries: Vec::with_capacity(capacity),
+        }
+    }
+
     /// The value of a key, whatever the key's case.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&Value> {
@@ -168,6 +176,18 @@ impl Properties {
     pub fn retain(&mut self, mut keep: impl FnMut(&str, &Value) -> bool) {
         self.entries
             .retain(|(key, stored)| keep(key, stored.value()));
+    }
+
+    /// A map of the entries for which `keep` is true.
+    #[must_use]
+    pub fn filtered(&self, mut keep: impl FnMut(&str, &Value) -> bool) -> Self {
+        let mut entries = Vec::with_capacity(self.entries.len());
+        let kept = self.entries.iter();
+        entries.extend(
+            kept.filter(|(key, stored)| keep(key, stored.value()))
+                .cloned(),
+        );
+        Self { entries }
     }
 
     /// Sets every entry of another map here.
@@ -319,6 +339,13 @@ mod tests {
         let mut plain = properties.clone();
         plain.merge(&other);
         assert_eq!(properties.merged(&other, &[]), Some(plain));
+    }
+
+    #[test]
+    fn a_filtered_map_has_the_entries_that_are_kept() {
+        let properties = Properties::from([("b", 1), ("A", 2), ("c", 3)]);
+        let odd = properties.filtered(|key, value| key != "b" && *value != Value::Int(0));
+        assert_eq!(odd, Properties::from([("A", 2), ("c", 3)]));
     }
 
     #[test]

@@ -6,6 +6,7 @@
 mod check;
 mod node;
 mod reader;
+mod service_type;
 mod writer;
 
 pub use reader::read;

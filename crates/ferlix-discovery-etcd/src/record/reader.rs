@@ -15,6 +15,7 @@ use serde::de::{
 
 use super::SERVICE_TYPE;
 use super::node::{Budget, Node};
+use super::service_type::ServiceType;
 use crate::Error;
 
 /// How large a record may be, in bytes; etcd's own default limit is 1.5 MiB.
@@ -80,7 +81,7 @@ impl Member {
 }
 
 /// Reads a text where it lies, without a copy, as what a function makes of it.
-struct Text<T>(fn(&str) -> T);
+pub(super) struct Text<T>(pub(super) fn(&str) -> T);
 
 impl<'de, T> DeserializeSeed<'de> for Text<T> {
     type Value = T;
@@ -137,8 +138,7 @@ impl<'de> Visitor<'de> for RecordSeed<'_> {
                     properties = Some(members.next_value_seed(PropertiesSeed(self.0))?);
                 }
                 Member::ServiceType => {
-                    let kind = members.next_value_seed(Node::new(self.0))?;
-                    is_other_service = is_of_other_type(&kind);
+                    is_other_service = members.next_value_seed(ServiceType::Whole)?;
                 }
                 _ => {
                     members.next_value::<IgnoredAny>()?;
@@ -150,21 +150,6 @@ impl<'de> Visitor<'de> for RecordSeed<'_> {
             is_other_service,
         })
     }
-}
-
-/// Whether a service type names its services, and ours is not among them.
-fn is_of_other_type(kind: &Value) -> bool {
-    let Value::Map(members) = kind else {
-        return false;
-    };
-    members
-        .get("services")
-        .and_then(Value::as_list)
-        .is_some_and(|services| {
-            !services
-                .iter()
-                .any(|service| service.as_str() == Some(SERVICE_TYPE))
-        })
 }
 
 struct PropertiesSeed<'b>(&'b Budget);
@@ -185,7 +170,8 @@ impl<'de> Visitor<'de> for PropertiesSeed<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Self::Value, A::Error> {
-        let mut properties = Vec::new();
+        // Room for those of a usual endpoint.
+        let mut properties = Vec::with_capacity(16);
         while let Some(property) = elements.next_element_seed(PropertySeed(self.0))? {
             if properties.len() == MAX_PROPERTIES {
                 return Err(self

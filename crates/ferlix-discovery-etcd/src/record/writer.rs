@@ -1,5 +1,7 @@
 //! [`Draft`]: an endpoint description as it goes to etcd.
 
+use std::borrow::Cow;
+
 use ferlix_core::property::Value;
 use ferlix_remote::endpoint::{EndpointDescription, WireProperty, encode, names};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -101,11 +103,11 @@ impl Draft {
     #[must_use]
     pub fn write(&self, host: &str, timestamp: i64) -> Vec<u8> {
         let service_name = format!("osgirsvc_{}", self.endpoint_id);
-        let safe_name = utf8_percent_encode(&service_name, UNRESERVED);
+        let safe_name = Cow::from(utf8_percent_encode(&service_name, UNRESERVED));
         let host = if host.contains(':') {
-            format!("[{host}]")
+            Cow::from(format!("[{host}]"))
         } else {
-            host.to_owned()
+            Cow::from(host)
         };
         let record = Record {
             location: format!("{SERVICE_TYPE}://{host}:{LOCATION_PORT}/{safe_name}"),

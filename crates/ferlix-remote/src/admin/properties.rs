@@ -37,8 +37,7 @@ impl Template {
         service: &Properties,
         previous: Option<i64>,
     ) -> Result<EndpointDescription, Error> {
-        let mut properties = service.clone();
-        properties.retain(|key, _| is_public(key));
+        let mut properties = service.filtered(|key, _| is_public(key));
         for (package, version) in &self.versions {
             properties.insert_absent(names::package_version_key(package), version.as_str());
         }
@@ -94,8 +93,7 @@ pub(crate) fn proxy_properties(
     supported: &[String],
 ) -> Properties {
     let described = endpoint.properties();
-    let mut properties = described.clone();
-    properties.retain(|key, _| !names::is_reserved(key));
+    let mut properties = described.filtered(|key, _| !names::is_reserved(key));
     // From a peer that sends texts only it is a text; the registry orders by a number.
     if let Some(ranking) = properties.remove(names::SERVICE_RANKING)
         && let Ok(ranking) = i32::from_value(ranking)

@@ -274,17 +274,20 @@ fn required_texts(properties: &Properties, name: &'static str) -> Result<Vec<Str
     let Some(value) = properties.get(name) else {
         return Err(Error::MissingProperty { name });
     };
-    let strings_only = match value {
-        Value::String(_) => true,
+    let elements = match value {
+        Value::String(_) => std::slice::from_ref(value),
         other => other
             .as_list()
-            .is_some_and(|list| list.iter().all(|element| element.as_str().is_some())),
+            .ok_or_else(|| wrong_type(name, "strings", value))?,
     };
-    if !strings_only {
-        return Err(wrong_type(name, "strings", value));
+    let mut texts = Vec::with_capacity(elements.len());
+    for element in elements {
+        match element.as_str() {
+            Some(text) if text.trim().is_empty() => {}
+            Some(text) => texts.push(text.to_owned()),
+            None => return Err(wrong_type(name, "strings", value)),
+        }
     }
-    let mut texts = owned(value.strings());
-    texts.retain(|text| !text.trim().is_empty());
     if texts.is_empty() {
         return Err(Error::invalid(name, "it is empty"));
     }

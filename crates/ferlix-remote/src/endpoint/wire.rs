@@ -311,9 +311,12 @@ fn joined(name: &str, words: &[&str]) -> Result<String, Error> {
 /// [`Error::TooLarge`] beyond [`MAX_PROPERTIES`] or [`MAX_WORDS`]; [`Error::InvalidProperty`] for a value that is not what its type says, a
 /// number that is none, or a key given twice (whatever its case); and as for [`EndpointDescription::new`].
 pub fn decode(wire: impl IntoIterator<Item = WireProperty>) -> Result<EndpointDescription, Error> {
-    let mut properties = Properties::new();
+    let wire = wire.into_iter();
+    // One more, which may be added.
+    let expected = wire.size_hint().0.min(MAX_PROPERTIES) + 1;
+    let mut properties = Properties::with_capacity(expected);
     let mut types = Types::default();
-    for (count, property) in wire.into_iter().enumerate() {
+    for (count, property) in wire.enumerate() {
         if count >= MAX_PROPERTIES {
             return Err(Error::TooLarge {
                 what: "the number of endpoint properties",
@@ -354,15 +357,19 @@ fn too_many_words() -> Error {
 fn decode_value(name: &str, kind: WireKind, value: Value) -> Result<Value, Error> {
     let is = |standard: &str| standard.eq_ignore_ascii_case(name);
     if WORDS.iter().any(|standard| is(standard)) {
-        let (count, words) = match value {
+        let words = match value {
+            // Mostly there is one.
+            Value::String(word) if !word.is_empty() && !word.contains(char::is_whitespace) => {
+                Value::List(vec![Value::String(word)])
+            }
             Value::String(text) => {
                 // One more than allowed is enough to see that there are too many.
-                let words: Vec<_> = text.split_whitespace().take(MAX_WORDS + 1).collect();
-                (words.len(), words.into())
+                let words = text.split_whitespace().take(MAX_WORDS + 1);
+                Value::List(words.map(Value::from).collect())
             }
-            other => (other.as_list().map_or(0, <[Value]>::len), other),
+            other => other,
         };
-        return match count {
+        return match words.as_list().map_or(0, <[Value]>::len) {
             0..=MAX_WORDS => Ok(words),
             _ => Err(too_many_words()),
         };

@@ -224,7 +224,7 @@ impl Serving {
     /// Makes the component that shows a container, unless it is there.
     async fn show(&self, id: &str, properties: &Properties) -> Result<(), ferlix_core::Error> {
         let components = self.context.bundle().components();
-        if components.instance(id).is_some() {
+        if components.contains(id) {
             return Ok(());
         }
         let mut own = Properties::new();

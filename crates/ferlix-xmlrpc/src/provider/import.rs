@@ -202,7 +202,7 @@ impl ImportProvider for XmlRpcImportProvider {
             .get()
             .ok_or("the XML-RPC provider is not running")?;
         let components = context.bundle().components();
-        if components.instance(&importer.id).is_none() {
+        if !components.contains(&importer.id) {
             let made = components
                 .instantiate(CLIENT_CONFIGURATION, &importer.id, Properties::new())
                 .await;
@@ -222,11 +222,11 @@ struct Importer {
     transport: Transport,
     timeout: Duration,
     /// By the identity of the endpoint.
-    callers: Mutex<HashMap<String, (String, XmlRpcCaller)>>,
+    callers: Mutex<HashMap<String, (Target, XmlRpcCaller)>>,
 }
 
 impl Importer {
-    fn callers(&self) -> MutexGuard<'_, HashMap<String, (String, XmlRpcCaller)>> {
+    fn callers(&self) -> MutexGuard<'_, HashMap<String, (Target, XmlRpcCaller)>> {
         self.callers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -237,12 +237,11 @@ impl Importer {
 }
 
 /// What must stay the same for a caller to go on: where it calls, and whom.
-fn target(endpoint: &EndpointDescription) -> String {
-    format!(
-        "{} {}",
-        endpoint.container_id(),
-        endpoint.remote_service_id()
-    )
+type Target = (String, u64);
+
+fn target(endpoint: &EndpointDescription) -> Target {
+    let container = endpoint.container_id().to_owned();
+    (container, endpoint.remote_service_id())
 }
 
 #[async_trait]
