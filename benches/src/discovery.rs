@@ -144,8 +144,7 @@ fn measure(etcd: SocketAddr, version: &str, cores: Cores, goal: Option<f64>) -> 
             format!("{ratio:.2}"),
             milliseconds(medians.p99),
             goal.map_or_else(String::new, |most| {
-                let met = if ratio <= most { "met" } else { "NOT MET" };
-                format!("≤ {most} {met}")
+                format!("≤ {most} {}", table::verdict(ratio <= most))
             }),
         ]
     };

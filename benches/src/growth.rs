@@ -75,7 +75,7 @@ fn services() -> Result<(), Error> {
     let share =
         |rates: &[f64]| load::median(rates.iter().zip(&taken[0]).map(|(rate, one)| rate / one));
     let goal = |share: f64| {
-        let met = if share >= GOAL { "met" } else { "NOT MET" };
+        let met = table::verdict(share >= GOAL);
         format!("does not fall (≥ {GOAL}): {met}")
     };
     let row = |words: &str, rates: &[f64], goal: String| {

@@ -98,7 +98,7 @@ fn print(what: &str, connections: usize, cores: Cores, goals: bool, rows: &[Row]
 fn verdict(shares: &[(&str, f64, Option<f64>)]) -> String {
     let stated = shares.iter().filter_map(|(of, share, goal)| {
         let goal = (*goal)?;
-        let met = if *share >= goal { "met" } else { "NOT MET" };
+        let met = table::verdict(*share >= goal);
         Some(format!("≥ {goal} of {of} {met}"))
     });
     stated.collect::<Vec<_>>().join(", ")

@@ -267,7 +267,7 @@ fn print(connections: u32, cores: Cores, peak: f64, [floor, ours]: &[Taken; 2]) 
         let ratio = |other: &Figures| figures.p99.as_secs_f64() / other.p99.as_secs_f64();
         let goal = goal.map(|(other, most, of)| {
             let ratio = ratio(other);
-            let met = if ratio <= most { "met" } else { "NOT MET" };
+            let met = table::verdict(ratio <= most);
             format!("{ratio:.2} of {of}: ≤ {most} {met}")
         });
         vec![

@@ -1,38 +1,26 @@
 //! Tables for people: a title, a line of headings, and rows whose first cell is text and whose others are
 //! numbers.
 
+use comfy_table::{CellAlignment, Table, TableStyle};
+
 /// Prints a table.
 pub(crate) fn print(title: &str, headings: &[&str], rows: &[Vec<String>]) {
-    let widths: Vec<usize> = headings
-        .iter()
-        .enumerate()
-        .map(|(column, heading)| {
-            rows.iter()
-                .filter_map(|row| row.get(column))
-                .map(|cell| cell.chars().count())
-                .chain([heading.chars().count()])
-                .max()
-                .unwrap_or_default()
-        })
-        .collect();
-    println!("\n{title}");
-    let line = |cells: &mut dyn Iterator<Item = &str>| {
-        let mut line = String::new();
-        for (column, (cell, width)) in cells.zip(&widths).enumerate() {
-            line.push_str("  ");
-            let padding = " ".repeat(width.saturating_sub(cell.chars().count()));
-            if column == 0 {
-                line.extend([cell, &padding]);
-            } else {
-                line.extend([&padding, cell]);
-            }
-        }
-        println!("{}", line.trim_end());
-    };
-    line(&mut headings.iter().copied());
-    for row in rows {
-        line(&mut row.iter().map(String::as_str));
+    let mut table = Table::new();
+    table.load_style(TableStyle::new());
+    table.set_header(headings);
+    table.add_rows(rows);
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
     }
+    println!("\n{title}");
+    for line in table.lines() {
+        println!("{}", line.trim_end());
+    }
+}
+
+/// What is said of a goal.
+pub(crate) fn verdict(is_met: bool) -> &'static str {
+    if is_met { "met" } else { "NOT MET" }
 }
 
 /// Says that a row is missing because a real peer is.

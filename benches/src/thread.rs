@@ -51,10 +51,9 @@ pub(crate) fn run() -> Result<(), Error> {
         .iter()
         .map(|(words, rates, held)| {
             let share = share(rates);
-            let goal = match (held, share >= GOAL) {
-                (false, _) => String::new(),
-                (true, true) => format!("≥ {GOAL} met"),
-                (true, false) => format!("≥ {GOAL} NOT MET"),
+            let goal = match held {
+                true => format!("≥ {GOAL} {}", table::verdict(share >= GOAL)),
+                false => String::new(),
             };
             let rate = table::thousands(load::median(rates.iter().copied()));
             vec![(*words).to_owned(), rate, format!("{share:.3}"), goal]

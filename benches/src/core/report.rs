@@ -42,7 +42,7 @@ impl Goal {
             Self::Over(limit) => subject - floor <= limit,
             Self::Times(limit) => ratio <= limit,
         };
-        if met { "met" } else { "NOT MET" }
+        table::verdict(met)
     }
 }
 

@@ -48,7 +48,7 @@ impl Export {
 }
 
 impl Withdrawable for Export {
-    type Subject = ServiceRef;
+    type Asked = ServiceRef;
 
     fn serial(&self) -> u64 {
         self.serial

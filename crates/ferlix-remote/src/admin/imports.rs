@@ -44,7 +44,7 @@ impl Import {
 }
 
 impl Withdrawable for Import {
-    type Subject = EndpointDescription;
+    type Asked = EndpointDescription;
 
     fn serial(&self) -> u64 {
         self.serial

@@ -31,14 +31,14 @@ pub(super) struct Share<T: Withdrawable> {
     /// Whose it is.
     pub(super) owner: Arc<Owner>,
     /// What was to be exported or imported.
-    subject: T::Subject,
+    asked: T::Asked,
     held: Mutex<Held<T>>,
 }
 
 /// An endpoint of this framework or of another.
 pub(super) trait Withdrawable {
-    /// What it was made for.
-    type Subject;
+    /// What it was asked for with.
+    type Asked;
 
     /// The number of it; they are never used twice.
     fn serial(&self) -> u64;
@@ -54,13 +54,13 @@ impl<T: Withdrawable> Share<T> {
     pub(super) fn new(
         admin: Weak<Admin>,
         owner: &Arc<Owner>,
-        subject: T::Subject,
+        asked: T::Asked,
         held: Held<T>,
     ) -> Arc<Self> {
         Arc::new(Self {
             admin,
             owner: Arc::clone(owner),
-            subject,
+            asked,
             held: Mutex::new(held),
         })
     }
@@ -131,7 +131,7 @@ impl ExportRegistration {
     /// The service that was to be exported, also when that failed or is over.
     #[must_use]
     pub fn service(&self) -> &ServiceRef {
-        &self.0.subject
+        &self.0.asked
     }
 
     /// Brings the endpoint in line with the service's properties now, and these overrides, or else those of the export.
@@ -214,7 +214,7 @@ impl ImportRegistration {
     /// The endpoint as it was to be imported, also when that failed or is over.
     #[must_use]
     pub fn endpoint(&self) -> &EndpointDescription {
-        &self.0.subject
+        &self.0.asked
     }
 
     /// Brings the proxy in line with a new description of the same endpoint. Nothing different means no event.

@@ -128,7 +128,7 @@ mod tests {
     }
 
     impl Withdrawable for Endpoint {
-        type Subject = u64;
+        type Asked = u64;
 
         fn serial(&self) -> u64 {
             self.serial
