@@ -1,7 +1,5 @@
 //! Scopes of services: an object for each bundle or for each use, counted and handed back, whichever side stops.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 

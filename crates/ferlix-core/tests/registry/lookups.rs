@@ -1,8 +1,6 @@
 //! What the registry does to be fast changes nothing of what it says: listeners that are found by a value are told what their
 //! filters say, guards that share an object count by themselves, and the table of the best follows every change.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use std::sync::{Arc, Mutex};
 use std::thread;
 
