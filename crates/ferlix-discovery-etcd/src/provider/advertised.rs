@@ -224,7 +224,77 @@ fn is_loopback(container: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
+
+    use ferlix_core::property::{Properties, Value};
+    use ferlix_etcd::embedded::EmbeddedEtcd;
+    use ferlix_etcd::{Dial, DialFuture, Dialed, EtcdConfig, SessionConfig};
+    use ferlix_remote::endpoint::EndpointDescription;
+
     use super::*;
+
+    /// Leads to an etcd in memory, as if from this address of ours.
+    #[derive(Debug)]
+    struct From(SocketAddr, EmbeddedEtcd);
+
+    impl Dial for From {
+        fn dial<'a>(&'a self, _: &'a str, _: u16) -> DialFuture<'a> {
+            Box::pin(async { Ok(Dialed::new(self.1.connect().await?, Some(self.0))) })
+        }
+    }
+
+    fn draft(id: &str, container: &str) -> Draft {
+        let endpoint = EndpointDescription::new(Properties::from([
+            ("endpoint.id", Value::from(id)),
+            ("endpoint.framework.uuid", "f".into()),
+            ("objectClass", "a.B".into()),
+            ("service.imported.configs", "x".into()),
+            ("ecf.endpoint.id", container.into()),
+            ("ecf.endpoint.id.ns", "n".into()),
+        ]));
+        Draft::new(&endpoint.unwrap()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_only_this_machine_can_call_is_warned_of_once() {
+        let log = tempfile::NamedTempFile::new().unwrap();
+        let subscriber = tracing_subscriber::fmt().with_writer(Arc::new(log.reopen().unwrap()));
+        let _logging = tracing::subscriber::set_default(subscriber.with_ansi(false).finish());
+        let warnings = || {
+            let log = std::fs::read_to_string(log.path()).unwrap();
+            let lines = log.lines().filter(|line| line.contains("WARN"));
+            lines.map(str::to_owned).collect::<Vec<_>>()
+        };
+        let etcd = EmbeddedEtcd::builder().in_memory();
+        let mut config = EtcdConfig::default();
+        config.dial = Arc::new(From(([10, 0, 0, 7], 1).into(), etcd));
+        let (session, _events) = Session::start(SessionConfig::new(config, "s")).unwrap();
+        let advertised = Advertised::new(&session, None, false);
+        let advertise = |id: &str, container: &str| {
+            advertised.record(draft(id, container)).unwrap();
+            advertised.taken(id);
+        };
+        advertise("far", "http://10.0.0.7:8181/xml-rpc");
+        advertise("near", "http://127.0.0.1:8181/xml-rpc");
+        assert!(warnings().is_empty(), "nobody knows yet where etcd is");
+
+        let mut status = session.watch_status();
+        let connected = status.wait_for(|status| status.local_address.is_some());
+        connected.await.unwrap();
+        advertised.connected();
+        advertise("too", "http://localhost:8181/xml-rpc");
+        advertised.connected();
+        let [warning] = warnings().try_into().unwrap();
+        for part in [
+            r#"endpoint="near""#,
+            "127.0.0.1:8181",
+            "10.0.0.7:1",
+            "only this machine",
+        ] {
+            assert!(warning.contains(part), "{part} in {warning}");
+        }
+        session.close().await;
+    }
 
     #[test]
     fn stamps_grow_whatever_the_clock_does() {
