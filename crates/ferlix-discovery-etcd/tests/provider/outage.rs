@@ -44,7 +44,7 @@ async fn without_etcd_it_starts_and_works_when_etcd_comes() {
         etcd.store()
             .entries(b"")
             .iter()
-            .all(|(key, _)| !key.ends_with(b"e2"))
+            .all(|(key, _)| !key.ends_with(b"/e2"))
     );
 }
 
