@@ -181,12 +181,9 @@ impl Properties {
     /// A map of the entries for which `keep` is true.
     #[must_use]
     pub fn filtered(&self, mut keep: impl FnMut(&str, &Value) -> bool) -> Self {
-        let mut entries = Vec::with_capacity(self.entries.len());
         let kept = self.entries.iter();
-        entries.extend(
-            kept.filter(|(key, stored)| keep(key, stored.value()))
-                .cloned(),
-        );
+        let kept = kept.filter(|(key, stored)| keep(key, stored.value()));
+        let entries = kept.cloned().collect();
         Self { entries }
     }
 
