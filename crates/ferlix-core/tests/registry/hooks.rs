@@ -9,7 +9,7 @@ use ferlix_core::registry::{
     ServiceEvent,
 };
 
-use crate::support::{Counter, Greeter, Log, greeter, listen, started, taken};
+use crate::support::{Greeter, Log, greeter, listen, started, taken};
 
 struct Keeper(Log);
 
