@@ -6,6 +6,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use futures_util::future::BoxFuture;
 use tokio::time::Instant;
 
 use super::bound::{Bound, BoundService};
@@ -206,7 +207,15 @@ pub(super) async fn tear_down(instance: &Arc<Instance>, core: &mut Core) {
 }
 
 /// Marks the instance ERRONEOUS with its cause and sees to the next attempt.
-pub(super) async fn fail(instance: &Arc<Instance>, core: &mut Core, cause: ComponentError) {
+pub(super) fn fail<'a>(
+    instance: &'a Arc<Instance>,
+    core: &'a mut Core,
+    cause: ComponentError,
+) -> BoxFuture<'a, ()> {
+    Box::pin(go_down(instance, core, cause))
+}
+
+async fn go_down(instance: &Arc<Instance>, core: &mut Core, cause: ComponentError) {
     tear_down(instance, core).await;
     for dependency in &mut core.dependencies {
         dependency.release();

@@ -73,10 +73,8 @@ pub(super) fn configure(instance: &Instance) {
     let mut shown = Arc::clone(&configured);
     let mut hidden = Arc::default();
     if configured.iter().any(|(key, _)| instance.is_private(key)) {
-        Arc::make_mut(&mut shown).retain(|key, _| !instance.is_private(key));
-        let mut others = Properties::clone(&configured);
-        others.retain(|key, _| instance.is_private(key));
-        hidden = Arc::new(others);
+        shown = Arc::new(configured.filtered(|key, _| !instance.is_private(key)));
+        hidden = Arc::new(configured.filtered(|key, _| instance.is_private(key)));
     }
     let mut seen = instance.seen();
     seen.properties = shown;
@@ -124,7 +122,7 @@ pub(super) async fn reconfigure(
         // Also when there was no object to tear down.
         configure(instance);
         refilter(instance, core);
-        Box::pin(evaluate(instance, core)).await;
+        evaluate(instance, core).await;
         return;
     }
     let mut changes = Properties::new();
@@ -175,11 +173,11 @@ pub(super) async fn reconfigure(
         }
     }
     if let Some(cause) = refused {
-        Box::pin(fail(instance, core, cause)).await;
+        fail(instance, core, cause).await;
         return;
     }
     if refilter(instance, core) && instance.seen().state != ComponentState::Erroneous {
-        Box::pin(evaluate(instance, core)).await;
+        evaluate(instance, core).await;
     }
 }
 

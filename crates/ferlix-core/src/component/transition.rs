@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use futures_util::future::BoxFuture;
 use tokio::time::Instant;
 
 use super::assembly::{build, call_field, fail, rebind, tear_down};
@@ -95,7 +96,7 @@ async fn process(instance: &Arc<Instance>, core: &mut Core, work: Work) {
             configure(instance);
             refilter(instance, core);
             instance.fire(ComponentEventKind::Instantiated);
-            Box::pin(evaluate(instance, core)).await;
+            evaluate(instance, core).await;
             done
         }
         Work::Service {
@@ -121,7 +122,7 @@ async fn process(instance: &Arc<Instance>, core: &mut Core, work: Work) {
         Work::Evaluate => {
             if core.started && !core.killed {
                 refilter(instance, core);
-                Box::pin(evaluate(instance, core)).await;
+                evaluate(instance, core).await;
             }
             None
         }
@@ -129,7 +130,7 @@ async fn process(instance: &Arc<Instance>, core: &mut Core, work: Work) {
             if instance.seen().state == ComponentState::Valid
                 && let Err(cause) = publish(instance, core).await
             {
-                Box::pin(fail(instance, core, cause)).await;
+                fail(instance, core, cause).await;
             }
             None
         }
@@ -144,7 +145,7 @@ async fn process(instance: &Arc<Instance>, core: &mut Core, work: Work) {
                     seen.state = ComponentState::Invalid;
                     seen.cause = None;
                 }
-                Box::pin(evaluate(instance, core)).await;
+                evaluate(instance, core).await;
             }
             done
         }
@@ -191,7 +192,7 @@ async fn service_changed(
             dependency.refresh(field, reference);
         }
     }
-    Box::pin(evaluate(instance, core)).await;
+    evaluate(instance, core).await;
     if modified
         && was_bound
         && let Some(service) = bound(core)
@@ -206,7 +207,7 @@ async fn service_changed(
         )
         .await
     {
-        Box::pin(fail(instance, core, cause)).await;
+        fail(instance, core, cause).await;
     }
 }
 
@@ -227,7 +228,11 @@ pub(super) fn enqueue_at(
 
 /// Brings the instance to where it should be: built, rebound, or down. What is asked of it before it begins is done when it
 /// does.
-pub(super) async fn evaluate(instance: &Arc<Instance>, core: &mut Core) {
+pub(super) fn evaluate<'a>(instance: &'a Arc<Instance>, core: &'a mut Core) -> BoxFuture<'a, ()> {
+    Box::pin(bring_in_place(instance, core))
+}
+
+async fn bring_in_place(instance: &Arc<Instance>, core: &mut Core) {
     while core.started && !core.killed && instance.seen().state != ComponentState::Erroneous {
         let fields = &instance.factory.dependencies;
         for (dependency, field) in core.dependencies.iter_mut().zip(fields) {
@@ -266,7 +271,7 @@ pub(super) async fn evaluate(instance: &Arc<Instance>, core: &mut Core) {
             rebind(instance, core, &wanted).await
         };
         if let Err(cause) = up {
-            Box::pin(fail(instance, core, cause)).await;
+            fail(instance, core, cause).await;
         }
         return;
     }

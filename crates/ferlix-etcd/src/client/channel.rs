@@ -3,7 +3,6 @@
 //! That library has a channel of its own, which dials by itself, dials again, queues and balances, each in a layer that every
 //! call goes through. All of that is the session's business here, so a call goes straight to the connection.
 
-use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -62,11 +61,5 @@ impl Service<Request<Body>> for Channel {
         let agent = HeaderValue::from_static(AGENT);
         request.headers_mut().insert(USER_AGENT, agent);
         Box::pin(self.0.send_request(request))
-    }
-}
-
-impl fmt::Debug for Channel {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Channel")
     }
 }

@@ -7,7 +7,6 @@
 //! A flush of the wire is done at once therefore, before its bytes are sent: an error of that comes with the next read.
 //! Deliberately absent: any knowledge of what is written.
 
-use std::fmt;
 use std::io;
 use std::mem;
 use std::pin::Pin;
@@ -128,12 +127,6 @@ impl<W: Future<Output = ()> + Send + 'static> hyper::rt::Executor<W> for Executo
 impl Drop for Door {
     fn drop(&mut self) {
         self.0.change(|state| state.complete = true);
-    }
-}
-
-impl fmt::Debug for Executor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Executor")
     }
 }
 
