@@ -1,7 +1,7 @@
 //! `cargo xtask soak`: the long runs of tests that draw what happens from a seed, and of load tests.
 //!
 //! Each is a test of the workspace that runs a few seeds, or for some seconds, by itself; here it runs thousands, or for
-//! minutes, in release mode, with the real peers where they are. In come names (none for all), a number of seeds, the one seed that
+//! minutes, optimised, with the real peers where they are. In come names (none for all), a number of seeds, the one seed that
 //! failed, or seconds; what the test prints (the faults by kind, the seed that it is at) goes to the terminal. A test that is
 //! to be run here reads [`SEEDS`] and [`SEED`], or [`SECONDS`], and stands in [`SOAKS`].
 
@@ -17,6 +17,9 @@ const SEED: &str = "FERLIX_TEST_SEED";
 
 /// For how long a load test runs.
 const SECONDS: &str = "FERLIX_TEST_SECONDS";
+
+/// How all of it is built.
+const PROFILE: [&str; 2] = ["--profile", "soak"];
 
 /// How long a run is unless told otherwise.
 enum Length {
@@ -85,11 +88,12 @@ pub(crate) fn run(
         println!("\n== {}", soak.name);
         if soak.package == "ferlix-tests" {
             // It starts programs of the workspace.
-            let build = ["build", "--release", "--workspace", "--examples", "--bins"];
-            run_command(cargo(root).args(build))?;
+            let build = ["build", "--workspace", "--examples", "--bins"];
+            run_command(cargo(root).args(build).args(PROFILE))?;
         }
         let mut test = cargo(root);
-        test.args(["test", "--release", "--package", soak.package])
+        test.args(["test", "--package", soak.package])
+            .args(PROFILE)
             .args(["--test", soak.target, "--"])
             .args(["--exact", soak.test, "--include-ignored", "--nocapture"])
             .envs(environment.clone());
