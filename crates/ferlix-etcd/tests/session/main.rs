@@ -18,5 +18,6 @@ mod real;
 mod real_limits;
 mod real_secured;
 mod records;
+mod room;
 mod simulation;
 mod view;
