@@ -2,11 +2,48 @@
 
 use std::collections::BTreeMap;
 
-use ferlix_core::property::Value;
+use ferlix_core::property::{DateTime, Value};
 use ferlix_core::service::CallError;
-use ferlix_xmlrpc::codec::{Fault, Response, write_fault};
+use ferlix_xmlrpc::codec::{CodecError, Fault, Response, write_fault};
 
-use super::{call, every_type, fixture, new_year, response, result};
+use super::{call, fixture, response};
+
+/// The result whose `value` element holds this.
+fn result(inner: &str) -> Result<Value, CodecError> {
+    let document = format!(
+        "<methodResponse><params><param><value>{inner}</value></param></params></methodResponse>"
+    );
+    match response(document.as_bytes())? {
+        Response::Value(value) => Ok(value),
+        Response::Fault(fault) => panic!("a fault: {fault:?}"),
+    }
+}
+
+fn new_year(clock: (u8, u8, u8)) -> DateTime {
+    let date = time::Date::from_calendar_date(2026, time::Month::January, 2).unwrap();
+    DateTime::new(
+        date,
+        time::Time::from_hms(clock.0, clock.1, clock.2).unwrap(),
+    )
+}
+
+/// What the type fixtures hold.
+fn every_type() -> Value {
+    Value::List(vec![
+        Value::Int(1),
+        Value::Int(i32::MIN),
+        Value::Bool(true),
+        Value::Null,
+        Value::Double(3.5),
+        Value::from("x"),
+        Value::Map(BTreeMap::from([(
+            "k".to_owned(),
+            Value::List(vec![Value::Int(1), Value::Int(2)]),
+        )])),
+        Value::Bytes(vec![0, 1]),
+        Value::DateTime(new_year((3, 4, 5))),
+    ])
+}
 
 #[test]
 fn calls_of_python_are_read() {

@@ -178,10 +178,3 @@ impl Setting {
         }
     }
 }
-
-/// Options with one change.
-fn with(change: impl FnOnce(&mut ServicesOptions)) -> ServicesOptions {
-    let mut options = ServicesOptions::default();
-    change(&mut options);
-    options
-}

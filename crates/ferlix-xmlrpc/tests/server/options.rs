@@ -9,11 +9,18 @@ use ferlix_core::service::{CallError, Caller as _};
 use ferlix_http::HttpService as _;
 use ferlix_xmlrpc::client::{Transport, TransportOptions, XmlRpcCaller};
 use ferlix_xmlrpc::codec::{Limits, Response, read_response, write_call};
-use ferlix_xmlrpc::provider::TypedFaults;
+use ferlix_xmlrpc::provider::{ServicesOptions, TypedFaults};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use super::{never, setting, setting_with, soon, with};
+use super::{never, setting, setting_with, soon};
+
+/// Options with one change.
+fn with(change: impl FnOnce(&mut ServicesOptions)) -> ServicesOptions {
+    let mut options = ServicesOptions::default();
+    change(&mut options);
+    options
+}
 
 #[tokio::test]
 async fn more_calls_than_may_run_are_answered_503_and_may_be_made_again() {

@@ -6,7 +6,19 @@ use std::fmt::Debug;
 use ferlix_core::property::{Decoder, Encoder, Event, FromValue, IntoValue, Value, ValueError};
 use ferlix_xmlrpc::codec::{Writer, write_response};
 
-use super::{Leaf, leaf_of, response, same, written};
+use super::{Leaf, same, written};
+
+/// A response that holds this.
+fn response(inner: &str) -> Vec<u8> {
+    format!(
+        "<methodResponse><params><param><value>{inner}</value></param></params></methodResponse>"
+    )
+    .into_bytes()
+}
+
+fn leaf_of(members: &str) -> Option<Result<Leaf, ValueError>> {
+    same::<Leaf>(&response(&format!("<struct>{members}</struct>")))
+}
 
 #[test]
 fn the_errors_of_a_structure_are_those_of_its_value() {

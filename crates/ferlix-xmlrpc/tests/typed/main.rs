@@ -72,15 +72,3 @@ fn written(value: &impl IntoValue) -> Result<Vec<u8>, CodecError> {
     assert_eq!(encoded.is_ok(), finished.is_ok());
     finished
 }
-
-/// A response that holds this.
-fn response(inner: &str) -> Vec<u8> {
-    format!(
-        "<methodResponse><params><param><value>{inner}</value></param></params></methodResponse>"
-    )
-    .into_bytes()
-}
-
-fn leaf_of(members: &str) -> Option<Result<Leaf, ValueError>> {
-    same::<Leaf>(&response(&format!("<struct>{members}</struct>")))
-}
