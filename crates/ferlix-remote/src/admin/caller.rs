@@ -33,10 +33,10 @@ pub(super) struct ProxyCaller {
 }
 
 impl ProxyCaller {
-    pub(super) fn new(service: &str, caller: Arc<dyn Caller>) -> Arc<Self> {
+    pub(super) fn new(service: String, caller: Arc<dyn Caller>) -> Arc<Self> {
         Arc::new_cyclic(|this| Self {
             this: Weak::clone(this),
-            service: service.to_owned(),
+            service,
             gone: AtomicBool::new(false),
             caller: RwLock::new(caller),
             health: Arc::new(Health::new()),

@@ -51,7 +51,7 @@ impl Withdrawable for Import {
     }
 
     fn subject(&self) -> Subject {
-        Subject::Endpoint(self.endpoint().id().to_owned())
+        Subject::Endpoint(self.endpoint().shared_id())
     }
 
     fn is_withdrawn(&self) -> bool {
@@ -66,7 +66,7 @@ impl Admin {
         owner: &Arc<Owner>,
         endpoint: &EndpointDescription,
     ) -> Result<ImportRegistration, Error> {
-        let subject = Subject::Endpoint(endpoint.id().to_owned());
+        let subject = Subject::Endpoint(endpoint.shared_id());
         let _turn = self.turns.take(subject.clone()).await;
         self.check_open()?;
         let shared = locked(&self.imports).of(&subject).next().cloned();
@@ -149,8 +149,7 @@ impl Admin {
             .step(container.import(endpoint))
             .await
             .map_err(failed("import the endpoint"))?;
-        let name = endpoint.interfaces().join(", ");
-        let caller = ProxyCaller::new(&name, caller);
+        let caller = ProxyCaller::new(endpoint.interfaces().join(", "), caller);
         let framework = self.context.framework();
         let bundle = framework
             .bundle(provider.reference().bundle_id())

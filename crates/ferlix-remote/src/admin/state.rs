@@ -33,7 +33,7 @@ const DEFAULT_PROVIDER_TIMEOUT: u64 = 30_000;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Subject {
     Service(u64),
-    Endpoint(String),
+    Endpoint(Arc<str>),
 }
 
 /// The Remote Service Admin of a framework.

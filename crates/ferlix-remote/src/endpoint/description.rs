@@ -33,7 +33,7 @@ pub struct EndpointDescription {
 }
 
 struct Inner {
-    id: String,
+    id: Arc<str>,
     framework_uuid: Option<String>,
     service_id: u64,
     remote_service_id: u64,
@@ -57,7 +57,7 @@ impl EndpointDescription {
     pub fn new(mut properties: Properties) -> Result<Self, Error> {
         properties.retain(|key, _| !names::has_prefix(key, names::SERVICE_EXPORTED));
         let id = match properties.get(names::ENDPOINT_ID) {
-            Some(Value::String(id)) if !id.trim().is_empty() => id.trim().to_owned(),
+            Some(Value::String(id)) if !id.trim().is_empty() => Arc::from(id.trim()),
             Some(Value::String(_)) => {
                 return Err(Error::invalid(names::ENDPOINT_ID, "it is empty"));
             }
@@ -68,8 +68,8 @@ impl EndpointDescription {
                 });
             }
         };
-        if properties.text(names::ENDPOINT_ID) != Some(id.as_str()) {
-            properties.insert(names::shared(names::ENDPOINT_ID), id.as_str());
+        if properties.text(names::ENDPOINT_ID) != Some(&*id) {
+            properties.insert(names::shared(names::ENDPOINT_ID), &*id);
         }
         properties.insert_absent(names::shared(names::SERVICE_IMPORTED), "true");
         check_versions(&properties)?;
@@ -98,6 +98,12 @@ impl EndpointDescription {
     #[must_use]
     pub fn id(&self) -> &str {
         &self.inner.id
+    }
+
+    /// The same, for those who keep it.
+    #[must_use]
+    pub fn shared_id(&self) -> Arc<str> {
+        Arc::clone(&self.inner.id)
     }
 
     /// The identity of the exporting framework, if it is known.

@@ -34,11 +34,11 @@ pub struct EndpointDirectory {
 }
 
 struct Inner {
-    source: String,
+    source: Arc<str>,
     wants: Box<dyn Fn(&ServiceRef) -> bool + Send + Sync>,
     context: BundleContext,
     state: Mutex<State>,
-    rounds: Rounds<(u64, String)>,
+    rounds: Rounds<(u64, Arc<str>)>,
     listener: Mutex<Option<ListenerId>>,
 }
 
@@ -46,20 +46,20 @@ struct Inner {
 struct State {
     records: BTreeMap<Arc<str>, EndpointDescription>,
     /// The keys of each endpoint, the one put last at the end.
-    keys: HashMap<String, Vec<Arc<str>>>,
+    keys: HashMap<Arc<str>, Vec<Arc<str>>>,
     listeners: BTreeMap<u64, Listener>,
 }
 
 struct Listener {
     service: ServiceGuard<dyn EndpointEventListener>,
-    scope: Vec<(String, Filter)>,
-    told: HashMap<String, Told>,
+    scope: Vec<(Arc<str>, Filter)>,
+    told: HashMap<Arc<str>, Told>,
 }
 
 /// What a listener was told last of an endpoint.
 struct Told {
     endpoint: EndpointDescription,
-    scope: String,
+    scope: Arc<str>,
     /// Whether the endpoint went since then, even if it is back.
     gone_since: bool,
 }
@@ -81,7 +81,7 @@ impl EndpointDirectory {
     ) -> Result<Self, ferlix_core::Error> {
         let directory = Self {
             inner: Arc::new(Inner {
-                source: source.to_owned(),
+                source: source.into(),
                 wants: Box::new(wants),
                 context: context.clone(),
                 state: Mutex::default(),
@@ -118,14 +118,14 @@ impl EndpointDirectory {
                     keys.push(key);
                 }
                 None => {
-                    state.keys.insert(now.id().to_owned(), vec![key]);
+                    state.keys.insert(now.shared_id(), vec![key]);
                 }
             }
         }
         if let Some(before) = replaced {
-            self.request_all(before.id());
+            self.request_all(&before.shared_id());
         }
-        self.request_all(now.id());
+        self.request_all(&now.shared_id());
     }
 
     /// Removes the record of a key and returns whether it was there.
@@ -139,7 +139,7 @@ impl EndpointDirectory {
             removed
         };
         if let Some(endpoint) = &removed {
-            self.request_all(endpoint.id());
+            self.request_all(&endpoint.shared_id());
         }
         removed.is_some()
     }
@@ -180,7 +180,7 @@ impl EndpointDirectory {
 
     /// Removes everything and returns when every listener was told, at most after ten seconds.
     pub async fn close(&self) {
-        let known: Vec<String> = {
+        let known: Vec<Arc<str>> = {
             let mut state = locked(&self.inner.state);
             state.records.clear();
             let ids = std::mem::take(&mut state.keys).into_keys().collect();
@@ -197,7 +197,7 @@ impl EndpointDirectory {
             .is_err()
         {
             tracing::warn!(
-                discovery = self.inner.source,
+                discovery = &*self.inner.source,
                 "an endpoint listener did not finish within {CLOSE_TIMEOUT:?}"
             );
         }
@@ -267,13 +267,13 @@ impl EndpointDirectory {
     /// Tells one listener of every endpoint.
     fn request_listener(&self, listener: u64) {
         // In an order that stays, so that two runs are alike.
-        let mut ids: Vec<String> = locked(&self.inner.state).keys.keys().cloned().collect();
+        let mut ids: Vec<Arc<str>> = locked(&self.inner.state).keys.keys().cloned().collect();
         ids.sort_unstable();
         ids.iter().for_each(|id| self.request(listener, id));
     }
 
     /// Tells every listener of one endpoint.
-    fn request_all(&self, id: &str) {
+    fn request_all(&self, id: &Arc<str>) {
         let listeners: Vec<u64> = locked(&self.inner.state)
             .listeners
             .keys()
@@ -284,7 +284,7 @@ impl EndpointDirectory {
             .for_each(|listener| self.request(*listener, id));
     }
 
-    fn request(&self, listener: u64, id: &str) {
+    fn request(&self, listener: u64, id: &Arc<str>) {
         {
             let state = locked(&self.inner.state);
             let listener = state.listeners.get(&listener);
@@ -293,12 +293,14 @@ impl EndpointDirectory {
             }
         }
         let this = self.clone();
-        let endpoint = id.to_owned();
-        self.inner.rounds.spawn((listener, id.to_owned()), move || {
-            let this = this.clone();
-            let endpoint = endpoint.clone();
-            async move { this.tell(listener, &endpoint).await }
-        });
+        let endpoint = Arc::clone(id);
+        self.inner
+            .rounds
+            .spawn((listener, Arc::clone(id)), move || {
+                let this = this.clone();
+                let endpoint = Arc::clone(&endpoint);
+                async move { this.tell(listener, &endpoint).await }
+            });
     }
 
     /// Tells a listener of an endpoint until there is no more to tell.
@@ -306,11 +308,11 @@ impl EndpointDirectory {
         loop {
             let next = locked(&self.inner.state).next_event(listener, id, &self.inner.source);
             let Some((service, event)) = next else { return };
-            tracing::debug!(discovery = self.inner.source, endpoint = id, event = %event.kind, "telling a listener");
+            tracing::debug!(discovery = &*self.inner.source, endpoint = id, event = %event.kind, "telling a listener");
             let told = std::panic::AssertUnwindSafe(service.endpoint_changed(event));
             if futures_util::FutureExt::catch_unwind(told).await.is_err() {
                 tracing::error!(
-                    discovery = self.inner.source,
+                    discovery = &*self.inner.source,
                     endpoint = id,
                     "an endpoint listener panicked"
                 );
@@ -346,12 +348,12 @@ impl State {
         &'a self,
         listener: &'a Listener,
         id: &str,
-    ) -> Option<(EndpointEventKind, &'a EndpointDescription, &'a str)> {
+    ) -> Option<(EndpointEventKind, &'a EndpointDescription, &'a Arc<str>)> {
         let current = self.current(id);
         let wanted = current.and_then(|endpoint| {
             let mut scope = listener.scope.iter();
             let matching = scope.find(|(_, filter)| endpoint.matches(filter));
-            matching.map(|(text, _)| text.as_str())
+            matching.map(|(text, _)| text)
         });
         let told = listener.told.get(id);
         Some(match (told, current, wanted) {
@@ -375,18 +377,23 @@ impl State {
         &mut self,
         listener: u64,
         id: &str,
-        source: &str,
+        source: &Arc<str>,
     ) -> Option<(Arc<dyn EndpointEventListener>, EndpointEvent)> {
         let (kind, endpoint, scope) = self.news(self.listeners.get(&listener)?, id)?;
-        let event = EndpointEvent::new(kind, endpoint.clone(), scope, source);
+        let event = EndpointEvent::new(
+            kind,
+            endpoint.clone(),
+            Arc::clone(scope),
+            Arc::clone(source),
+        );
         let listener = self.listeners.get_mut(&listener)?;
         if matches!(kind, EndpointEventKind::Added | EndpointEventKind::Modified) {
             let told = Told {
                 endpoint: event.endpoint.clone(),
-                scope: event.scope.clone(),
+                scope: Arc::clone(&event.scope),
                 gone_since: false,
             };
-            listener.told.insert(id.to_owned(), told);
+            listener.told.insert(event.endpoint.shared_id(), told);
         } else {
             listener.told.remove(id);
         }
@@ -395,9 +402,9 @@ impl State {
 }
 
 /// The filters of a listener; one that does not parse is reported and left out.
-fn parse_scope(properties: &Properties, reference: &ServiceRef) -> Vec<(String, Filter)> {
+fn parse_scope(properties: &Properties, reference: &ServiceRef) -> Vec<(Arc<str>, Filter)> {
     let parse = |text: &str| match Filter::parse(text) {
-        Ok(filter) => Some((text.to_owned(), filter)),
+        Ok(filter) => Some((text.into(), filter)),
         Err(error) => {
             tracing::warn!(listener = %reference, filter = text, %error, "a scope of an endpoint listener is no filter");
             None

@@ -77,10 +77,10 @@ pub struct EndpointEvent {
     /// The endpoint as it is now, or as it was last.
     pub endpoint: EndpointDescription,
     /// The filter of the listener that matched first; it matches the endpoint as it was when it no longer matches now.
-    pub scope: String,
+    pub scope: Arc<str>,
     /// The discovery that tells it, or the topology manager. An endpoint that several of them know is there until all of them have
     /// told that it went.
-    pub source: String,
+    pub source: Arc<str>,
 }
 
 impl EndpointEvent {
@@ -88,8 +88,8 @@ impl EndpointEvent {
     pub fn new(
         kind: EndpointEventKind,
         endpoint: EndpointDescription,
-        scope: impl Into<String>,
-        source: impl Into<String>,
+        scope: impl Into<Arc<str>>,
+        source: impl Into<Arc<str>>,
     ) -> Self {
         Self {
             kind,

@@ -26,7 +26,7 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 pub(super) struct Advertising {
     context: BundleContext,
     admin: Arc<dyn RemoteServiceAdmin>,
-    rounds: Rounds<(u64, String)>,
+    rounds: Rounds<(u64, Arc<str>)>,
     /// The exports by their identity, and what the listeners were told of them.
     exported: EndpointDirectory,
     advertisers: Mutex<BTreeMap<u64, Advertiser>>,
@@ -34,7 +34,7 @@ pub(super) struct Advertising {
 
 struct Advertiser {
     service: ServiceGuard<dyn EndpointAdvertiser>,
-    told: HashMap<String, EndpointDescription>,
+    told: HashMap<Arc<str>, EndpointDescription>,
 }
 
 impl Advertising {
@@ -79,14 +79,14 @@ impl Advertising {
 
     /// A service is exported, or its endpoint has new properties.
     pub(super) fn exported(self: &Arc<Self>, endpoint: &EndpointDescription) {
-        self.exported.put(endpoint.id(), endpoint.clone());
-        self.request_endpoint(endpoint.id());
+        self.exported.put(endpoint.shared_id(), endpoint.clone());
+        self.request_endpoint(endpoint);
     }
 
     /// An endpoint is withdrawn.
     pub(super) fn withdrawn(self: &Arc<Self>, endpoint: &EndpointDescription) {
         self.exported.remove(endpoint.id());
-        self.request_endpoint(endpoint.id());
+        self.request_endpoint(endpoint);
     }
 
     pub(super) fn advertiser_came(self: &Arc<Self>, reference: &ServiceRef) {
@@ -108,7 +108,7 @@ impl Advertising {
         let mut exported = self.exported.discovered();
         exported.sort_by_key(|record| record.endpoint.remote_service_id());
         for record in exported {
-            self.request(reference.id(), record.endpoint.id());
+            self.request(reference.id(), &record.endpoint);
         }
     }
 
@@ -123,7 +123,7 @@ impl Advertising {
         let exported = self.exported.discovered();
         let unadvertise = async {
             for record in &exported {
-                self.request_endpoint(record.endpoint.id());
+                self.request_endpoint(&record.endpoint);
             }
             self.rounds.idle().await;
         };
@@ -133,22 +133,20 @@ impl Advertising {
         drop(advertisers);
     }
 
-    fn request_endpoint(self: &Arc<Self>, endpoint: &str) {
+    fn request_endpoint(self: &Arc<Self>, endpoint: &EndpointDescription) {
         let advertisers: Vec<u64> = locked(&self.advertisers).keys().copied().collect();
         advertisers
             .into_iter()
             .for_each(|advertiser| self.request(advertiser, endpoint));
     }
 
-    fn request(self: &Arc<Self>, advertiser: u64, endpoint: &str) {
+    fn request(self: &Arc<Self>, advertiser: u64, endpoint: &EndpointDescription) {
         let this = Arc::clone(self);
-        let id = endpoint.to_owned();
-        self.rounds
-            .begin((advertiser, endpoint.to_owned()), move || {
-                let this = Arc::clone(&this);
-                let id = id.clone();
-                async move { this.bring_in_line(advertiser, &id).await }
-            });
+        let id = endpoint.shared_id();
+        self.rounds.begin((advertiser, Arc::clone(&id)), move || {
+            let (this, id) = (Arc::clone(&this), Arc::clone(&id));
+            async move { this.bring_in_line(advertiser, &id).await }
+        });
     }
 
     /// Tells one discovery what is new of one endpoint.
@@ -187,7 +185,7 @@ impl Advertising {
         }
         if let Some(advertiser) = locked(&self.advertisers).get_mut(&advertiser) {
             match exported {
-                Some(endpoint) => advertiser.told.insert(id.to_owned(), endpoint),
+                Some(endpoint) => advertiser.told.insert(endpoint.shared_id(), endpoint),
                 None => advertiser.told.remove(id),
             };
         }

@@ -21,7 +21,7 @@ pub(super) struct Importing {
     policy: Arc<dyn Policy>,
     framework_uuid: String,
     runner: Runner,
-    turns: Turns<String>,
+    turns: Turns<Arc<str>>,
     state: Mutex<State>,
 }
 
@@ -30,14 +30,14 @@ struct State {
     closing: bool,
     /// Grows with each import provider that comes.
     providers: u64,
-    endpoints: BTreeMap<String, Known>,
+    endpoints: BTreeMap<Arc<str>, Known>,
     places: Places,
 }
 
 /// An endpoint that some discovery knows, or knew.
 struct Known {
     /// The discoveries that know it, and how each describes it; the one that spoke last at the end.
-    sources: Vec<(String, EndpointDescription)>,
+    sources: Vec<(Arc<str>, EndpointDescription)>,
     /// What the policy says of it alone.
     admitted: Result<Admitted, String>,
     imported: Option<Imported>,
@@ -109,7 +109,7 @@ impl State {
     }
 
     /// Sees how some endpoints stand now; returns all that gained a place by it, then all that lost one.
-    fn contend<'a>(&mut self, ids: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+    fn contend<'a>(&mut self, ids: impl IntoIterator<Item = &'a str>) -> Vec<Arc<str>> {
         let (endpoints, providers) = (&self.endpoints, self.providers);
         let changes = ids.into_iter().map(|id| {
             let known = endpoints.get(id);
@@ -120,8 +120,8 @@ impl State {
     }
 
     /// What takes the place of another comes before that goes.
-    fn in_order(&self, mut ids: Vec<String>) -> Vec<String> {
-        ids.sort_by_cached_key(|id| (!self.is_wanted(id), id.clone()));
+    fn in_order(&self, mut ids: Vec<Arc<str>>) -> Vec<Arc<str>> {
+        ids.sort_by_cached_key(|id| (!self.is_wanted(id), Arc::clone(id)));
         ids
     }
 }
@@ -199,7 +199,7 @@ impl Importing {
 
     /// A discovery tells of an endpoint.
     pub(super) async fn endpoint_changed(self: &Arc<Self>, event: EndpointEvent) {
-        let id = event.endpoint.id().to_owned();
+        let id = event.endpoint.shared_id();
         // What this framework exports is not imported here, whoever tells of it: it counts as gone.
         let is_own = self.is_own(&event.endpoint);
         let others = {
@@ -209,7 +209,7 @@ impl Importing {
                     state.endpoints.get_mut(&id)
                 }
                 _ if state.closing => None,
-                _ => Some(state.endpoints.entry(id.clone()).or_default()),
+                _ => Some(state.endpoints.entry(Arc::clone(&id)).or_default()),
             };
             let Some(known) = known else { return };
             known.sources.retain(|(source, _)| *source != event.source);
@@ -221,7 +221,7 @@ impl Importing {
                 known.sources.push((event.source, event.endpoint));
             }
             known.admit(self.admitted(known));
-            state.contend([id.as_str()])
+            state.contend([&*id])
         };
         for other in others.into_iter().filter(|other| *other != id) {
             self.begin(other);
@@ -245,14 +245,14 @@ impl Importing {
     pub(super) fn reconsider(self: &Arc<Self>, interface: Option<&str>) {
         let changed = {
             let mut state = locked(&self.state);
-            let mut concerned: Vec<String> = Vec::new();
+            let mut concerned: Vec<Arc<str>> = Vec::new();
             for (id, known) in &state.endpoints {
                 let Some((_, endpoint)) = known.sources.last() else {
                     continue;
                 };
                 let mut interfaces = endpoint.interfaces().iter();
                 if interface.is_none_or(|wanted| interfaces.any(|one| one == wanted)) {
-                    concerned.push(id.clone());
+                    concerned.push(Arc::clone(id));
                 }
             }
             let before: Vec<bool> = concerned.iter().map(|id| state.is_wanted(id)).collect();
@@ -261,10 +261,10 @@ impl Importing {
                 if let Some(known) = state.endpoints.get_mut(id)
                     && known.admit(self.admitted(known))
                 {
-                    changed.insert(id.clone());
+                    changed.insert(Arc::clone(id));
                 }
             }
-            changed.extend(state.contend(concerned.iter().map(String::as_str)));
+            changed.extend(state.contend(concerned.iter().map(|id| &**id)));
             let turned = concerned.into_iter().zip(before);
             changed
                 .extend(turned.filter_map(|(id, was)| (state.is_wanted(&id) != was).then_some(id)));
@@ -303,19 +303,19 @@ impl Importing {
 
     /// One more provider may import what could not be imported.
     pub(super) fn provider_came(self: &Arc<Self>) {
-        let ids: Vec<String> = {
+        let ids: Vec<Arc<str>> = {
             let mut state = locked(&self.state);
             state.providers += 1;
-            let ids: Vec<String> = state.endpoints.keys().cloned().collect();
+            let ids: Vec<Arc<str>> = state.endpoints.keys().cloned().collect();
             // Those that failed want their places again.
-            state.contend(ids.iter().map(String::as_str));
+            state.contend(ids.iter().map(|id| &**id));
             ids
         };
         ids.into_iter().for_each(|id| self.begin(id));
     }
 
     pub(super) async fn close(self: &Arc<Self>) {
-        let ids: Vec<String> = {
+        let ids: Vec<Arc<str>> = {
             let mut state = locked(&self.state);
             state.closing = true;
             state.endpoints.keys().cloned().collect()
@@ -323,15 +323,15 @@ impl Importing {
         futures_util::future::join_all(ids.iter().map(|id| self.bring_in_line(id))).await;
     }
 
-    fn begin(self: &Arc<Self>, id: String) {
+    fn begin(self: &Arc<Self>, id: Arc<str>) {
         let this = Arc::clone(self);
         self.runner
             .begin(async move { this.bring_in_line(&id).await });
     }
 
     /// Imports, updates or closes, so that there is a proxy if there is to be one.
-    async fn bring_in_line(self: &Arc<Self>, id: &str) {
-        let _turn = self.turns.take(id.to_owned()).await;
+    async fn bring_in_line(self: &Arc<Self>, id: &Arc<str>) {
+        let _turn = self.turns.take(Arc::clone(id)).await;
         let (endpoint, imported, providers, limited) = {
             let state = locked(&self.state);
             let Some(known) = state.endpoints.get(id) else {
@@ -394,7 +394,7 @@ impl Importing {
 
     fn follow_health(self: &Arc<Self>, imported: &Imported) -> Option<Arc<HealthSubscription>> {
         let proxy = imported.proxy()?;
-        let (weak, id) = (Arc::downgrade(self), imported.endpoint.id().to_owned());
+        let (weak, id) = (Arc::downgrade(self), imported.endpoint.shared_id());
         let subscription = proxy.health()?.subscribe(move || {
             if let Some(this) = weak.upgrade() {
                 this.proxy_changed(&id);

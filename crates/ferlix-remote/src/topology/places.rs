@@ -101,7 +101,7 @@ impl Places {
     pub(super) fn update<'a>(
         &mut self,
         changes: impl IntoIterator<Item = (&'a str, Option<Contender>)>,
-    ) -> Vec<String> {
+    ) -> Vec<Arc<str>> {
         let mut touched = HashSet::new();
         let mut before = HashMap::new();
         for (id, contender) in changes {
@@ -118,7 +118,7 @@ impl Places {
                 changed.push(id);
             }
         }
-        changed.iter().map(ToString::to_string).collect()
+        changed
     }
 
     /// Whether an endpoint has a place, or has its turn without taking one.
@@ -398,7 +398,8 @@ mod tests {
             ("e9999", Some(contender(9_999_999, 2, &["a"])), vec![]),
         ];
         for (id, contender, expected) in steps {
-            let (mut changed, comparisons) = count(&mut places, id, contender);
+            let (changed, comparisons) = count(&mut places, id, contender);
+            let mut changed: Vec<&str> = changed.iter().map(|id| &**id).collect();
             changed.sort_unstable();
             let mut expected = expected;
             expected.sort_unstable();
@@ -445,7 +446,7 @@ mod tests {
         fn the_places_are_those_of_the_rule(changes in prop::collection::vec(change(), 1..40)) {
             let mut places = Places::default();
             let mut contenders = BTreeMap::new();
-            let mut believed = BTreeSet::new();
+            let mut believed = BTreeSet::<Arc<str>>::new();
             for (number, contender) in changes {
                 let id = format!("e{number}");
                 match &contender {
@@ -453,15 +454,15 @@ mod tests {
                     None => contenders.remove(&id),
                 };
                 let changed = places.update([(id.as_str(), contender)]);
-                for id in changed.iter().chain([&id]) {
-                    match places.has_place(id) {
-                        true => believed.insert(id.clone()),
-                        false => believed.remove(id),
+                for id in changed.into_iter().chain([id.into()]) {
+                    match places.has_place(&id) {
+                        true => believed.insert(id),
+                        false => believed.remove(&id),
                     };
                 }
                 let expected = by_the_rule(&contenders);
                 // What is told of the others is complete.
-                let believed: Vec<&str> = believed.iter().map(String::as_str).collect();
+                let believed: Vec<&str> = believed.iter().map(|id| &**id).collect();
                 prop_assert_eq!(&believed, &expected);
                 for id in contenders.keys() {
                     let placed = expected.contains(&id.as_str());
