@@ -254,7 +254,11 @@ impl Properties {
 /// Orders keys by their lower-case ASCII bytes.
 fn compare(left: &str, right: &str) -> Ordering {
     let (left, right) = (left.as_bytes(), right.as_bytes());
-    for (one, two) in left.iter().zip(right) {
+    // Keys that are compared often begin alike: that is skipped by the word.
+    let (ours, theirs) = (left.as_chunks::<8>().0, right.as_chunks::<8>().0);
+    let alike = ours.iter().zip(theirs).take_while(|(one, two)| one == two);
+    let alike = 8 * alike.count();
+    for (one, two) in left[alike..].iter().zip(&right[alike..]) {
         if one != two {
             let order = one.to_ascii_lowercase().cmp(&two.to_ascii_lowercase());
             if order.is_ne() {

@@ -1,7 +1,6 @@
 //! [`ServiceObject`]: the object behind a registration, with one typed face per interface.
 
 use std::any::{Any, TypeId};
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -43,7 +42,8 @@ enum Kind {
 struct Remote {
     interfaces: Vec<String>,
     caller: Arc<dyn Caller>,
-    views: Mutex<HashMap<TypeId, Box<dyn Any + Send + Sync>>>,
+    /// Mostly one.
+    views: Mutex<Vec<(TypeId, Box<dyn Any + Send + Sync>)>>,
 }
 
 /// The object as one of its interfaces: an `Arc<dyn Trait>` and what serves it.
@@ -180,11 +180,11 @@ impl ServiceObject {
                     return None;
                 }
                 let mut views = remote.views.lock().unwrap_or_else(PoisonError::into_inner);
-                if let Some(view) = views.get(&wanted) {
+                if let Some((_, view)) = views.iter().find(|(made, _)| *made == wanted) {
                     return view.downcast_ref::<Arc<T>>().cloned();
                 }
                 let view = T::from_caller(Arc::clone(&remote.caller))?;
-                views.insert(wanted, Box::new(Arc::clone(&view)));
+                views.push((wanted, Box::new(Arc::clone(&view))));
                 Some(view)
             }
             Kind::Made(_) => None,

@@ -11,8 +11,8 @@ use serde::{Serialize, Serializer};
 use super::{SERVICE_TYPE, check};
 use crate::Error;
 
-/// What ECF puts where a URI needs a port; nothing listens there.
-const LOCATION_PORT: u16 = 32565;
+/// The port that ECF puts into a location, for a URI needs one; nothing listens there.
+const LOCATION_PORT: &str = ":32565/";
 
 /// Seconds; what ECF writes. Nobody acts on it: the lease is what counts.
 const TTL: u32 = 30;
@@ -102,7 +102,7 @@ impl Draft {
     /// `location` must be the same for the whole life of an endpoint: ECF matches removals by it.
     #[must_use]
     pub fn write(&self, host: &str, timestamp: i64) -> Vec<u8> {
-        let service_name = format!("osgirsvc_{}", self.endpoint_id);
+        let service_name = ["osgirsvc_", &self.endpoint_id].concat();
         let safe_name = Cow::from(utf8_percent_encode(&service_name, UNRESERVED));
         let host = if host.contains(':') {
             Cow::from(format!("[{host}]"))
@@ -110,7 +110,7 @@ impl Draft {
             Cow::from(host)
         };
         let record = Record {
-            location: format!("{SERVICE_TYPE}://{host}:{LOCATION_PORT}/{safe_name}"),
+            location: [SERVICE_TYPE, "://", &host, LOCATION_PORT, &safe_name].concat(),
             priority: 0,
             weight: 0,
             servicename: &service_name,

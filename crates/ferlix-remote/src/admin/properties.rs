@@ -118,18 +118,18 @@ pub(crate) fn proxy_properties(
 
 /// What a proxy meets: what its service asked for, and what both providers support whatever the endpoint. Of a qualified
 /// intent, `a.b`, it also meets what it qualifies, `a`.
-fn proxy_intents(endpoint: &EndpointDescription, supported: &[String]) -> Vec<String> {
+fn proxy_intents<'a>(endpoint: &'a EndpointDescription, supported: &'a [String]) -> Vec<&'a str> {
     let exporter = endpoint.properties().texts(names::REMOTE_INTENTS_SUPPORTED);
     let both = supported
         .iter()
         .map(String::as_str)
         .filter(|intent| exporter.contains(intent));
-    let mut intents: Vec<String> = Vec::new();
+    let mut intents: Vec<&str> = Vec::new();
     for intent in endpoint.intents().iter().map(String::as_str).chain(both) {
         let prefixes = intent.match_indices('.').map(|(end, _)| &intent[..end]);
         for intent in std::iter::once(intent).chain(prefixes) {
-            if !intent.is_empty() && !intents.iter().any(|known| known == intent) {
-                intents.push(intent.to_owned());
+            if !intent.is_empty() && !intents.contains(&intent) {
+                intents.push(intent);
             }
         }
     }
@@ -245,8 +245,8 @@ pub(crate) fn is_export_relevant(key: &str, configurations: &[String]) -> bool {
         })
 }
 
-fn texts(texts: &[String]) -> Value {
-    Value::List(texts.iter().map(Value::from).collect())
+fn texts(texts: &[impl AsRef<str>]) -> Value {
+    Value::List(texts.iter().map(|text| text.as_ref().into()).collect())
 }
 
 /// Identifiers never reach the end of `i64`.

@@ -331,16 +331,16 @@ pub fn decode(wire: impl IntoIterator<Item = WireProperty>) -> Result<EndpointDe
             types = Types::parse(property.value.as_str().unwrap_or_default());
             continue;
         }
-        if properties.contains(&name) {
-            return Err(Error::invalid(&name, "it is given twice"));
-        }
         let value = decode_value(&name, property.kind, property.value)?;
         // Whoever supports no intents sends an empty text, which says what its absence says.
         let is_empty_intents = name.eq_ignore_ascii_case(names::REMOTE_INTENTS_SUPPORTED)
             && value.as_list().is_some_and(<[Value]>::is_empty);
         // iPOPO writes package versions once more under a key that lacks the package.
-        if !is_empty_intents && !name.eq_ignore_ascii_case(names::ENDPOINT_PACKAGE_VERSION) {
-            properties.insert(name, value);
+        if is_empty_intents || name.eq_ignore_ascii_case(names::ENDPOINT_PACKAGE_VERSION) {
+            continue;
+        }
+        if properties.insert(Arc::clone(&name), value).is_some() {
+            return Err(Error::invalid(&name, "it is given twice"));
         }
     }
     types.restore(&mut properties);

@@ -68,8 +68,8 @@ pub struct TlsFiles {
     pub identity: Option<(PathBuf, PathBuf)>,
 }
 
-/// What connections are shared by: the scheme and the authority.
-type Origin = (Option<Scheme>, Option<Authority>);
+/// What connections are shared by: whether they are secure, and the authority, which has no case.
+type Origin = (bool, String);
 
 /// How calls connect: by HTTP/1.1 with keep-alive, and to HTTP/1.0 peers that close. Cheap to clone, the connections are shared.
 #[derive(Clone)]
@@ -151,15 +151,20 @@ impl Transport {
 
     /// The connections to an address.
     pub(super) fn pool(&self, address: &Uri) -> Arc<Pool> {
-        let key = (address.scheme().cloned(), address.authority().cloned());
+        let is_secure = address.scheme() == Some(&Scheme::HTTPS);
+        let authority = address.authority().map_or("", Authority::as_str);
         let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(pool) = pools.get(&key).and_then(Weak::upgrade) {
-            return pool;
+        // Before there must be more room, those are forgotten that nobody uses any more.
+        if pools.len() == pools.capacity() {
+            pools.retain(|_, pool| pool.strong_count() > 0);
         }
-        let pool = Pool::new(address.clone(), self.connector.clone(), self.idle_timeout);
-        pools.retain(|_, pool| pool.strong_count() > 0);
-        pools.insert(key, Arc::downgrade(&pool));
-        pool
+        let known = pools.entry((is_secure, authority.to_ascii_lowercase()));
+        let known = known.or_default();
+        known.upgrade().unwrap_or_else(|| {
+            let pool = Pool::new(address.clone(), self.connector.clone(), self.idle_timeout);
+            *known = Arc::downgrade(&pool);
+            pool
+        })
     }
 }
 
