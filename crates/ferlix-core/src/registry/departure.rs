@@ -21,9 +21,7 @@ tokio::task_local! {
 
 /// The instances in whose work the caller runs; empty outside of components.
 pub(crate) fn origins() -> Arc<[u64]> {
-    ORIGINS
-        .try_with(Arc::clone)
-        .unwrap_or_else(|_| Arc::from([]))
+    ORIGINS.try_with(Arc::clone).unwrap_or_default()
 }
 
 /// One thing that is going; clones are the same departure.

@@ -27,7 +27,7 @@ struct Inner {
     replace: bool,
     status: watch::Receiver<SessionStatus>,
     stamps: Stamps,
-    endpoints: Mutex<BTreeMap<String, Endpoint>>,
+    endpoints: Mutex<BTreeMap<Arc<str>, Endpoint>>,
     /// The endpoints that cannot be advertised as they are, and why.
     refused: Mutex<BTreeMap<String, String>>,
     warned: AtomicBool,
@@ -96,7 +96,7 @@ impl Advertised {
     pub(super) fn record(&self, draft: Draft) -> Option<Arc<dyn Record>> {
         let mut endpoints = locked(&self.inner.endpoints);
         let endpoint = endpoints
-            .entry(draft.endpoint_id().to_owned())
+            .entry(Arc::clone(draft.endpoint_id()))
             .or_insert_with(|| Endpoint {
                 draft: None,
                 known: false,

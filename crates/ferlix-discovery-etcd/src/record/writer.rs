@@ -1,6 +1,7 @@
 //! [`Draft`]: an endpoint description as it goes to etcd.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use ferlix_core::property::Value;
 use ferlix_remote::endpoint::{EndpointDescription, WireProperty, encode, names};
@@ -49,7 +50,7 @@ const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Draft {
-    endpoint_id: String,
+    endpoint_id: Arc<str>,
     /// The properties without their time stamp; it belongs before the one of this index.
     properties: Vec<WireProperty>,
     timestamp_index: usize,
@@ -73,7 +74,7 @@ impl Draft {
             .ok_or_else(|| refused(format!("{} is missing", names::ECF_ENDPOINT_TIMESTAMP)))?;
         properties.remove(timestamp_index);
         Ok(Self {
-            endpoint_id: endpoint.id().to_owned(),
+            endpoint_id: endpoint.shared_id(),
             properties,
             timestamp_index,
         })
@@ -81,7 +82,7 @@ impl Draft {
 
     /// The endpoint.
     #[must_use]
-    pub fn endpoint_id(&self) -> &str {
+    pub fn endpoint_id(&self) -> &Arc<str> {
         &self.endpoint_id
     }
 

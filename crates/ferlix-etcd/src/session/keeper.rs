@@ -1,8 +1,10 @@
 //! When to renew a lease, and when a renewal that was not answered means that something is wrong.
 
+use std::pin::Pin;
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::select;
+use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::client::{Client, KeepAlive, Lease};
 use crate::config::SessionConfig;
@@ -18,6 +20,8 @@ pub(super) struct Keeper {
     awaiting: bool,
     call_timeout: Duration,
     wanted_interval: Option<Duration>,
+    /// When to ask again, or to give up waiting. Set once for each of them, however often the session looks.
+    timer: Pin<Box<Sleep>>,
 }
 
 /// What came of asking for a lease.
@@ -59,22 +63,25 @@ impl Keeper {
     }
 
     fn new(stream: KeepAlive, lease: Lease, config: &SessionConfig) -> Self {
-        Self {
+        let asked = Instant::now();
+        let mut keeper = Self {
             stream,
             lease,
-            asked: Instant::now(),
+            asked,
             awaiting: false,
             call_timeout: config.client.call_timeout,
             wanted_interval: config.keepalive_interval,
-        }
+            timer: Box::pin(sleep_until(asked)),
+        };
+        keeper.set_timer();
+        keeper
     }
 
     pub(super) fn lease(&self) -> Lease {
         self.lease
     }
 
-    /// When [`tick`](Self::tick) is to be called.
-    pub(super) fn next_tick(&self) -> Instant {
+    fn set_timer(&mut self) {
         let wait = if self.awaiting {
             // Time must be left to recover in before the lease runs out.
             self.call_timeout.min(self.lease.ttl / 3)
@@ -83,11 +90,30 @@ impl Keeper {
             self.wanted_interval
                 .map_or(self.lease.ttl / 3, |wanted| wanted.min(half))
         };
-        self.asked + wait
+        self.timer.as_mut().reset(self.asked + wait);
+    }
+
+    /// Asks for a renewal when it is time, and returns when one was answered. It may be dropped and called again.
+    ///
+    /// # Errors
+    /// [`Error::Timeout`] when a renewal is not answered in time, [`Error::LeaseGone`], and those of the stream.
+    pub(super) async fn renewed(&mut self, endpoint: &str) -> Result<(), Error> {
+        loop {
+            select! {
+                biased;
+                lease = self.stream.answer() => {
+                    self.lease = lease?;
+                    self.awaiting = false;
+                    self.set_timer();
+                    return Ok(());
+                }
+                () = self.timer.as_mut() => self.ask(endpoint)?,
+            }
+        }
     }
 
     /// Asks for a renewal, or says that the last one was not answered in time.
-    pub(super) fn tick(&mut self, endpoint: &str) -> Result<(), Error> {
+    fn ask(&mut self, endpoint: &str) -> Result<(), Error> {
         let now = Instant::now();
         if self.awaiting {
             return Err(Error::Timeout {
@@ -99,13 +125,7 @@ impl Keeper {
         self.stream.renew()?;
         self.asked = now;
         self.awaiting = true;
-        Ok(())
-    }
-
-    /// Waits for the answer to a renewal. It may be dropped and called again.
-    pub(super) async fn renewed(&mut self) -> Result<(), Error> {
-        self.lease = self.stream.answer().await?;
-        self.awaiting = false;
+        self.set_timer();
         Ok(())
     }
 }

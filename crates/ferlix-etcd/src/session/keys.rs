@@ -42,7 +42,7 @@ impl Keys {
 
     /// The key of a record.
     pub(crate) fn record(&self, name: &str) -> String {
-        format!("{}/{name}", self.session)
+        [&self.session, "/", name].concat()
     }
 
     /// The key as text, if it belongs to this session. Ours are all text: what is not cannot be ours.

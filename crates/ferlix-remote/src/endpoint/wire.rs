@@ -134,7 +134,7 @@ const NUMBERS: [&str; 3] = [
 /// contains a space; [`Error::TooLarge`] beyond [`MAX_WORDS`].
 pub fn encode(description: &EndpointDescription) -> Result<Vec<WireProperty>, Error> {
     let properties = description.properties();
-    let mut written = Vec::with_capacity(properties.len() + 4);
+    let mut written = Vec::with_capacity(properties.len());
     let required =
         |name: &'static str| properties.text(name).ok_or(Error::MissingProperty { name });
     let words = |name: &'static str| joined(name, &properties.texts(name));

@@ -110,9 +110,17 @@ impl XmlRpcCaller {
 
     /// How long calls that begin from now on may take.
     pub fn set_timeout(&self, timeout: Duration) {
-        let limit = Limit::new(timeout.max(Duration::from_millis(1)));
-        let known = self.remote.timeout.write();
-        *known.unwrap_or_else(PoisonError::into_inner) = limit;
+        let timeout = timeout.max(Duration::from_millis(1));
+        let limit = self.remote.timeout.write();
+        let mut limit = limit.unwrap_or_else(PoisonError::into_inner);
+        if limit.time != timeout {
+            *limit = Limit::new(timeout);
+        }
+    }
+
+    /// Whether it calls this service at this URL.
+    pub(crate) fn is_for(&self, url: &str, service_id: u64) -> bool {
+        self.remote.peer == url && self.remote.service_id == service_id
     }
 
     /// Lets every further call fail with [`CallError::Gone`]; calls in flight may end.

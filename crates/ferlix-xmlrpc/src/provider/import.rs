@@ -222,11 +222,11 @@ struct Importer {
     transport: Transport,
     timeout: Duration,
     /// By the identity of the endpoint.
-    callers: Mutex<HashMap<String, (Target, XmlRpcCaller)>>,
+    callers: Mutex<HashMap<Arc<str>, XmlRpcCaller>>,
 }
 
 impl Importer {
-    fn callers(&self) -> MutexGuard<'_, HashMap<String, (Target, XmlRpcCaller)>> {
+    fn callers(&self) -> MutexGuard<'_, HashMap<Arc<str>, XmlRpcCaller>> {
         self.callers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -234,14 +234,6 @@ impl Importer {
         from_milliseconds(endpoint.properties().get(names::OSGI_BASIC_TIMEOUT))
             .unwrap_or(self.timeout)
     }
-}
-
-/// What must stay the same for a caller to go on: where it calls, and whom.
-type Target = (String, u64);
-
-fn target(endpoint: &EndpointDescription) -> Target {
-    let container = endpoint.container_id().to_owned();
-    (container, endpoint.remote_service_id())
 }
 
 #[async_trait]
@@ -283,8 +275,8 @@ impl ImportContainer for Importer {
             endpoint.interfaces().join(", "),
         )?;
         caller.set_timeout(self.timeout_of(endpoint));
-        let entry = (target(endpoint), caller.clone());
-        if let Some((_, former)) = self.callers().insert(endpoint.id().to_owned(), entry) {
+        let former = self.callers().insert(endpoint.shared_id(), caller.clone());
+        if let Some(former) = former {
             former.close();
         }
         Ok(Arc::new(caller))
@@ -292,7 +284,9 @@ impl ImportContainer for Importer {
 
     async fn update(&self, endpoint: &EndpointDescription) -> Result<(), BoxError> {
         match self.callers().get(endpoint.id()) {
-            Some((known, caller)) if *known == target(endpoint) => {
+            Some(caller)
+                if caller.is_for(endpoint.container_id(), endpoint.remote_service_id()) =>
+            {
                 caller.set_timeout(self.timeout_of(endpoint));
                 Ok(())
             }
@@ -302,7 +296,7 @@ impl ImportContainer for Importer {
     }
 
     async fn release(&self, endpoint: &EndpointDescription) {
-        if let Some((_, caller)) = self.callers().remove(endpoint.id()) {
+        if let Some(caller) = self.callers().remove(endpoint.id()) {
             caller.close();
         }
     }

@@ -17,11 +17,11 @@ const CONDITIONAL: [&str; 3] = [
 ];
 
 pub(super) fn intents() -> Vec<String> {
-    INTENTS.map(str::to_owned).to_vec()
+    INTENTS.map(str::to_owned).into()
 }
 
 pub(super) fn conditional() -> Vec<String> {
-    CONDITIONAL.map(str::to_owned).to_vec()
+    CONDITIONAL.map(str::to_owned).into()
 }
 
 /// Whether an intent, qualified or not, is among those that are asked for.

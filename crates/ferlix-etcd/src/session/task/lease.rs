@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 use tracing::{debug, warn};
 
-use super::{Done, Link, Task};
+use super::{Done, Task};
 use crate::error::Error;
 use crate::session::keeper::{Acquired, Keeper};
 
@@ -78,17 +78,6 @@ impl Task {
         result?;
         self.status.note(|status| status.counts.renewals += 1);
         Ok(())
-    }
-
-    pub(super) fn tick(&mut self) -> Result<(), Error> {
-        match &mut self.link {
-            Some(Link {
-                client,
-                keeper: Some(keeper),
-                ..
-            }) => keeper.tick(client.endpoint()),
-            _ => Ok(()),
-        }
     }
 
     pub(super) fn ask_for_a_lease(&mut self) {

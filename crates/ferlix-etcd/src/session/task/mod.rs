@@ -14,7 +14,7 @@ mod lease;
 mod records;
 
 use std::collections::HashMap;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ use bytes::Bytes;
 use tokio::select;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info};
 
@@ -137,7 +137,6 @@ enum Woken<T> {
     Output(T),
     Renewed(Result<(), Error>),
     Resync,
-    Tick,
 }
 
 impl Task {
@@ -323,33 +322,38 @@ impl Task {
 
     /// Hands on what the watch brings, for as long as it lives.
     async fn follow(&mut self, mut watch: WatchStream) -> Stop {
+        let interval = self.config.progress_interval;
         let mut heard = Instant::now();
-        let mut asked = None;
+        let mut asked = false;
+        // Set when it runs out, not by every message: those are many.
+        let mut timer = pin!(sleep_until(heard + interval));
         loop {
-            let limit = match asked {
-                None => heard + self.config.progress_interval,
-                Some(at) => at + self.config.progress_deadline,
-            };
-            match self.attend(timeout_at(limit, watch.next())).await {
+            match self.attend(next(&mut watch, timer.as_mut())).await {
                 Err(stop) => return stop,
-                Ok(Ok(Err(error))) => return error.into(),
-                Ok(Ok(Ok(message))) => {
+                Ok(Some(Err(error))) => return error.into(),
+                Ok(Some(Ok(message))) => {
                     heard = Instant::now();
-                    asked = None;
+                    if asked {
+                        asked = false;
+                        timer.as_mut().reset(heard + interval);
+                    }
                     self.hand_on(message);
                 }
-                Ok(Err(_)) if asked.is_some() => {
+                Ok(None) if asked => {
                     return Stop::Lost(Error::Timeout {
                         call: "watch",
                         endpoint: self.connector.endpoint_in_use(),
                         after: heard.elapsed(),
                     });
                 }
-                Ok(Err(_)) => {
+                Ok(None) if heard.elapsed() < interval => timer.as_mut().reset(heard + interval),
+                Ok(None) => {
                     if let Err(error) = watch.ask_for_progress() {
                         return error.into();
                     }
-                    asked = Some(Instant::now());
+                    asked = true;
+                    let deadline = Instant::now() + self.config.progress_deadline;
+                    timer.as_mut().reset(deadline);
                 }
             }
         }
@@ -397,18 +401,15 @@ impl Task {
         let mut wanted = pin!(wanted);
         loop {
             self.start_writes();
-            let (tick, ask) = match &self.link {
-                None => (None, None),
-                Some(link) => (link.keeper.as_ref().map(Keeper::next_tick), link.ask_again),
-            };
-            let keeper = self.link.as_mut().and_then(|link| link.keeper.as_mut());
-            let may_write = keeper.is_some() && self.ledger.in_flight() < WRITES_IN_FLIGHT;
+            let link = self.link.as_mut();
+            let ask = link.as_ref().and_then(|link| link.ask_again);
+            let is_leased = link.as_ref().is_some_and(|link| link.keeper.is_some());
+            let may_write = is_leased && self.ledger.in_flight() < WRITES_IN_FLIGHT;
             let due = self.ledger.next_due().filter(|_| may_write);
             let woken = select! {
                 biased;
                 () = self.closing.cancelled() => Woken::Closing,
-                renewed = renewed(keeper) => Woken::Renewed(renewed),
-                () = until(tick) => Woken::Tick,
+                renewed = renewed(link) => Woken::Renewed(renewed),
                 Some(done) = self.operations.join_next() => match done {
                     Ok(done) => Woken::Done(done),
                     // Nothing panics there but by a defect of ours; the round is over then, and nothing is lost.
@@ -427,7 +428,6 @@ impl Task {
                 Woken::Done(Done::Wrote(finished)) => self.wrote(finished)?,
                 Woken::Done(Done::Leased(acquired)) => self.leased((*acquired)?),
                 Woken::Renewed(result) => self.renewed(result)?,
-                Woken::Tick => self.tick()?,
                 Woken::Ask => self.ask_for_a_lease(),
                 // While a snapshot is on its way already there is no need of another.
                 Woken::Resync if self.status.state() == SessionState::Watching => {
@@ -446,10 +446,26 @@ fn revision_of(event: &Event) -> i64 {
     }
 }
 
-async fn renewed(keeper: Option<&mut Keeper>) -> Result<(), Error> {
-    match keeper {
-        Some(keeper) => keeper.renewed().await,
-        None => std::future::pending().await,
+async fn renewed(link: Option<&mut Link>) -> Result<(), Error> {
+    match link {
+        Some(Link {
+            client,
+            keeper: Some(keeper),
+            ..
+        }) => keeper.renewed(client.endpoint()).await,
+        _ => std::future::pending().await,
+    }
+}
+
+/// What a watch tells next; nothing when the time is over before.
+async fn next(
+    watch: &mut WatchStream,
+    timer: Pin<&mut Sleep>,
+) -> Option<Result<WatchMessage, Error>> {
+    select! {
+        biased;
+        message = watch.next() => Some(message),
+        () = timer => None,
     }
 }
 
