@@ -152,18 +152,12 @@ impl Index {
                 service: service.clone(),
                 properties: Arc::clone(properties),
             };
-            if let Some(specification) = self.by_specification.get_mut(name) {
-                specification.services.insert(place, listed);
-                continue;
-            }
-            let mut services = Ordered::default();
-            services.insert(place, listed);
-            let specification = Specification {
+            let specification = self.by_specification.entry(Arc::clone(name));
+            let specification = specification.or_insert_with(|| Specification {
                 object_class: Arc::new(Value::from([&**name])),
-                services,
-            };
-            self.by_specification
-                .insert(Arc::clone(name), specification);
+                services: Ordered::default(),
+            });
+            specification.services.insert(place, listed);
         }
     }
 

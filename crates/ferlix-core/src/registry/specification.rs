@@ -2,8 +2,10 @@
 
 use crate::Error;
 
-/// Characters that would change the meaning of a filter or of a list of names (as iPOPO refuses them).
-const FORBIDDEN: &str = "\\()&|=<>~*+#,;'\"";
+/// Whether a character would change the meaning of a filter or of a list of names (as iPOPO refuses them).
+fn is_forbidden(character: char) -> bool {
+    matches!(character, '"' | '#' | '&'..=',' | ';'..='>' | '\\' | '|' | '~')
+}
 
 /// Refuses the name of a specification that is empty, padded or could be read as part of a filter.
 ///
@@ -20,7 +22,7 @@ pub fn check_specification(name: &str) -> Result<(), Error> {
         "it is empty"
     } else if name.trim() != name {
         "it begins or ends with a space"
-    } else if name.contains(|character: char| FORBIDDEN.contains(character)) {
+    } else if name.contains(is_forbidden) {
         "it has one of the characters \\ ( ) & | = < > ~ * + # , ; ' \""
     } else if name.contains(char::is_control) {
         "it has a control character"
@@ -31,4 +33,17 @@ pub fn check_specification(name: &str) -> Result<(), Error> {
         name: name.to_owned(),
         reason,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_filter_or_a_list_gives_a_meaning_is_forbidden_and_nothing_else() {
+        for character in '\0'..'\u{100}' {
+            let expected = "\\()&|=<>~*+#,;'\"".contains(character);
+            assert_eq!(is_forbidden(character), expected, "{character:?}");
+        }
+    }
 }

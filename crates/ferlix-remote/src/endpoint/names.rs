@@ -115,24 +115,45 @@ pub const RESERVED: [&str; 26] = [
 /// Whether a key is one of [`RESERVED`] or starts with a dot (a private property), whatever its case.
 #[must_use]
 pub fn is_reserved(key: &str) -> bool {
-    key.starts_with('.')
-        || RESERVED
-            .iter()
-            .any(|reserved| reserved.eq_ignore_ascii_case(key))
+    let is_key = |standard: &Standard| standard.reserved && standard.name.eq_ignore_ascii_case(key);
+    key.starts_with('.') || Standard::of_length(key.len()).iter().any(is_key)
 }
 
 /// A name as a property map keeps it. That of a standard property is one for all descriptions: a directory of thousands
 /// holds it once.
 #[must_use]
 pub fn shared(name: &str) -> Arc<str> {
-    static STANDARD: LazyLock<Vec<Arc<str>>> = LazyLock::new(|| {
-        let more = [OSGI_BASIC_TIMEOUT, FERLIX_TYPES];
-        let names = RESERVED.iter().chain(&more);
-        names.map(|name| Arc::from(*name)).collect()
-    });
-    match STANDARD.iter().find(|standard| ***standard == *name) {
-        Some(standard) => Arc::clone(standard),
+    let mut standard = Standard::of_length(name.len()).iter();
+    match standard.find(|standard| *standard.name == *name) {
+        Some(standard) => Arc::clone(&standard.name),
         None => name.into(),
+    }
+}
+
+/// The name of a standard property.
+struct Standard {
+    name: Arc<str>,
+    reserved: bool,
+}
+
+impl Standard {
+    /// Those of a length: few, where a look at all would be needed several times for each property of each endpoint.
+    fn of_length(length: usize) -> &'static [Self] {
+        static BY_LENGTH: LazyLock<Vec<Vec<Standard>>> = LazyLock::new(|| {
+            let others = [OSGI_BASIC_TIMEOUT, FERLIX_TYPES].map(|name| (name, false));
+            let mut by_length = Vec::new();
+            for (name, reserved) in RESERVED.map(|name| (name, true)).into_iter().chain(others) {
+                if by_length.len() <= name.len() {
+                    by_length.resize_with(name.len() + 1, Vec::new);
+                }
+                by_length[name.len()].push(Standard {
+                    name: name.into(),
+                    reserved,
+                });
+            }
+            by_length
+        });
+        BY_LENGTH.get(length).map_or(&[], Vec::as_slice)
     }
 }
 
