@@ -34,7 +34,6 @@ pub struct EndpointDescription {
 
 struct Inner {
     id: Arc<str>,
-    framework_uuid: Option<String>,
     service_id: u64,
     remote_service_id: u64,
     timestamp: i64,
@@ -73,8 +72,8 @@ impl EndpointDescription {
         }
         properties.insert_absent(names::shared(names::SERVICE_IMPORTED), "true");
         check_versions(&properties)?;
+        check_text(&properties, names::ENDPOINT_FRAMEWORK_UUID)?;
         let inner = Inner {
-            framework_uuid: text(&properties, names::ENDPOINT_FRAMEWORK_UUID)?,
             service_id: number(&properties, names::ENDPOINT_SERVICE_ID)?.unwrap_or(0),
             remote_service_id: match number(&properties, names::ECF_RSVC_ID)? {
                 Some(id) => id,
@@ -109,7 +108,7 @@ impl EndpointDescription {
     /// The identity of the exporting framework, if it is known.
     #[must_use]
     pub fn framework_uuid(&self) -> Option<&str> {
-        self.inner.framework_uuid.as_deref()
+        self.properties().text(names::ENDPOINT_FRAMEWORK_UUID)
     }
 
     /// The `service.id` of the service in its own framework; 0 when it is no service there.
@@ -249,10 +248,9 @@ fn owned(texts: Vec<&str>) -> Vec<String> {
     texts.into_iter().map(str::to_owned).collect()
 }
 
-fn text(properties: &Properties, name: &'static str) -> Result<Option<String>, Error> {
+fn check_text(properties: &Properties, name: &'static str) -> Result<(), Error> {
     match properties.get(name) {
-        None => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text.clone())),
+        None | Some(Value::String(_)) => Ok(()),
         Some(other) => Err(wrong_type(name, "a string", other)),
     }
 }
