@@ -1,7 +1,7 @@
 //! [`Advertised`]: the local endpoints as records of the session, each with its stable host and a growing time stamp.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::SystemTime;
@@ -13,7 +13,7 @@ use super::locked;
 use crate::Draft;
 
 /// The host in a `location` when nothing better is known.
-const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+const LOOPBACK: &str = "127.0.0.1";
 
 /// The endpoints that are advertised. Cheap to clone; it does not keep the session alive.
 #[derive(Clone)]
@@ -22,9 +22,7 @@ pub(super) struct Advertised {
 }
 
 struct Inner {
-    host: Option<Arc<str>>,
-    /// Our last address on the connection to etcd, and the same as a text.
-    local: Mutex<Option<(IpAddr, Arc<str>)>>,
+    host: Option<String>,
     /// Whether a changed record is deleted before it is put.
     replace: bool,
     status: watch::Receiver<SessionStatus>,
@@ -41,7 +39,7 @@ struct Endpoint {
     /// Whether something of it was taken.
     known: bool,
     /// The host in its `location`, from the first put to the last: ECF matches removals by it.
-    host: Arc<OnceLock<Arc<str>>>,
+    host: Arc<OnceLock<String>>,
     /// Where it can be called, as the exporter says.
     container: String,
 }
@@ -80,8 +78,7 @@ impl Advertised {
     pub(super) fn new(session: &Session, host: Option<String>, replace: bool) -> Self {
         Self {
             inner: Arc::new(Inner {
-                host: host.map(Arc::from),
-                local: Mutex::default(),
+                host,
                 replace,
                 status: session.watch_status(),
                 stamps: Stamps {
@@ -99,7 +96,7 @@ impl Advertised {
     pub(super) fn record(&self, draft: Draft) -> Option<Arc<dyn Record>> {
         let mut endpoints = locked(&self.inner.endpoints);
         let endpoint = endpoints
-            .entry(Arc::clone(draft.endpoint_id()))
+            .entry(draft.shared_id())
             .or_insert_with(|| Endpoint {
                 draft: None,
                 known: false,
@@ -173,25 +170,6 @@ impl Advertised {
     }
 }
 
-impl Inner {
-    fn host(&self) -> Arc<str> {
-        if let Some(host) = &self.host {
-            return Arc::clone(host);
-        }
-        let address = self.status.borrow().local_address;
-        let address = address.map_or(LOOPBACK, |address| address.ip().to_canonical());
-        let mut local = locked(&self.local);
-        match &*local {
-            Some((known, host)) if *known == address => Arc::clone(host),
-            _ => {
-                let host: Arc<str> = address.to_string().into();
-                *local = Some((address, Arc::clone(&host)));
-                host
-            }
-        }
-    }
-}
-
 /// Whether a container's address is one of this machine only, while etcd is reached by another.
 fn misleads(local_address: IpAddr, container: &str) -> bool {
     !local_address.to_canonical().is_loopback() && is_loopback(container)
@@ -200,14 +178,23 @@ fn misleads(local_address: IpAddr, container: &str) -> bool {
 /// What the session puts, as often as it has to.
 struct EndpointRecord {
     draft: Arc<Draft>,
-    host: Arc<OnceLock<Arc<str>>>,
+    host: Arc<OnceLock<String>>,
     replaces: bool,
     inner: Arc<Inner>,
 }
 
 impl Record for EndpointRecord {
     fn value(&self) -> Vec<u8> {
-        let host = self.host.get_or_init(|| self.inner.host());
+        let host = self.host.get_or_init(|| match &self.inner.host {
+            Some(host) => host.clone(),
+            None => {
+                let address = self.inner.status.borrow().local_address;
+                address.map_or_else(
+                    || LOOPBACK.to_owned(),
+                    |address| address.ip().to_canonical().to_string(),
+                )
+            }
+        });
         self.draft.write(host, self.inner.stamps.next())
     }
 

@@ -82,8 +82,14 @@ impl Draft {
 
     /// The endpoint.
     #[must_use]
-    pub fn endpoint_id(&self) -> &Arc<str> {
+    pub fn endpoint_id(&self) -> &str {
         &self.endpoint_id
+    }
+
+    /// The same, for those who keep it.
+    #[must_use]
+    pub(crate) fn shared_id(&self) -> Arc<str> {
+        Arc::clone(&self.endpoint_id)
     }
 
     /// The container that serves it, as the exporter names it.
