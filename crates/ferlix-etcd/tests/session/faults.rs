@@ -100,12 +100,8 @@ async fn a_lost_connection_keeps_the_lease_and_puts_nothing() {
     })
     .await;
     watching(&b).await;
-    view.until("b has recovered", |view| {
-        view.told
-            .last()
-            .is_some_and(|told| told == "snapshot of 3, after an outage")
-    })
-    .await;
+    view.until_told("b has recovered", "snapshot of 3, after an outage")
+        .await;
     let after = a.status();
     assert_eq!(after.lease_id, before.lease_id);
     assert_eq!(store.leases(), leases);

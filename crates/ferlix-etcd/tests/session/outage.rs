@@ -32,10 +32,7 @@ async fn what_was_deleted_during_an_outage_is_told_apart_from_what_was_lost() {
     a.put("brief", fixed("2")).await.unwrap();
     a.remove("brief").await.unwrap();
     a.put("stays", fixed("after")).await.unwrap();
-    view.until("b has lost etcd", |view| {
-        view.told.last().is_some_and(|told| told == "disconnected")
-    })
-    .await;
+    view.until_told("b has lost etcd", "disconnected").await;
     network.refuse("other", false);
     view.until("the deletions are told", |view| {
         view.told.ends_with(&[
@@ -63,10 +60,7 @@ async fn what_went_with_a_lease_during_an_outage_may_come_back() {
         network.lose(host, Direction::Requests);
     }
     store.revoke_leases();
-    view.until("b has lost etcd", |view| {
-        view.told.last().is_some_and(|told| told == "disconnected")
-    })
-    .await;
+    view.until_told("b has lost etcd", "disconnected").await;
     network.refuse("other", false);
     view.until("b is back before a", |view| {
         view.told.iter().any(|told| told == "put top/b")
@@ -88,10 +82,7 @@ async fn a_history_that_is_gone_is_not_asked_for_twice() {
     a.remove("one").await.unwrap();
     a.put("stays", fixed("after")).await.unwrap();
     store.compact();
-    view.until("b has lost etcd", |view| {
-        view.told.last().is_some_and(|told| told == "disconnected")
-    })
-    .await;
+    view.until_told("b has lost etcd", "disconnected").await;
     network.refuse("other", false);
     view.until_known("top/a/stays", "after").await;
     let before = watching(&b).await.counts.recoveries;

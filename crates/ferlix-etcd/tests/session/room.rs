@@ -32,12 +32,7 @@ async fn a_consumer_that_sleeps_delays_only_itself() {
     .await;
     assert_eq!(session.status().since, watching_since);
     let mut view = View::new(events);
-    view.until("all is known", |view| {
-        view.told
-            .last()
-            .is_some_and(|told| told == "delete top/o/7")
-    })
-    .await;
+    view.until_told("all is known", "delete top/o/7").await;
     assert!(view.told.len() < 1300, "{}", view.told.len());
     let values: Vec<_> = view.known.range("top/o/".to_owned()..).collect();
     assert_eq!(values.len(), 99);
@@ -61,12 +56,7 @@ async fn a_consumer_that_sleeps_through_an_overflow_gets_a_snapshot() {
     })
     .await;
     let mut view = View::new(events);
-    view.until("all is known", |view| {
-        view.told
-            .last()
-            .is_some_and(|told| told == "snapshot of 60")
-    })
-    .await;
+    view.until_told("all is known", "snapshot of 60").await;
     assert!(!view.known.contains_key("top/o/07"));
     assert!(view.known.contains_key("top/o/59"));
     other.put(b"top/o/07", "back".into(), 0).await.unwrap();

@@ -87,6 +87,14 @@ impl View {
         }
     }
 
+    /// Takes events until the last one is this.
+    pub(crate) async fn until_told(&mut self, what: &str, last: &str) {
+        self.until(what, |view| {
+            view.told.last().is_some_and(|told| told == last)
+        })
+        .await;
+    }
+
     pub(crate) async fn until_known(&mut self, key: &str, value: &str) {
         self.until(&format!("{key} is {value}"), |view| {
             view.known.get(key).is_some_and(|known| known == value)

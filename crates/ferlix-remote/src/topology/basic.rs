@@ -173,7 +173,9 @@ impl RemoteServiceAdminListener for Topology {
             ExportRegistration | ExportUpdate => self.advertising.exported(endpoint),
             // An error that names an endpoint is the end of one that was there.
             ExportUnregistration | ExportError => self.advertising.withdrawn(endpoint),
-            ImportUnregistration | ImportError => self.importing.proxy_changed(endpoint.id()),
+            ImportUnregistration | ImportError => {
+                self.importing.proxy_changed(&endpoint.shared_id());
+            }
             _ => {}
         }
     }

@@ -109,7 +109,7 @@ impl State {
     }
 
     /// Sees how some endpoints stand now; returns all that gained a place by it, then all that lost one.
-    fn contend<'a>(&mut self, ids: impl IntoIterator<Item = &'a str>) -> Vec<Arc<str>> {
+    fn contend<'a>(&mut self, ids: impl IntoIterator<Item = &'a Arc<str>>) -> Vec<Arc<str>> {
         let (endpoints, providers) = (&self.endpoints, self.providers);
         let changes = ids.into_iter().map(|id| {
             let known = endpoints.get(id);
@@ -221,7 +221,7 @@ impl Importing {
                 known.sources.push((event.source, event.endpoint));
             }
             known.admit(self.admitted(known));
-            state.contend([&*id])
+            state.contend([&id])
         };
         for other in others.into_iter().filter(|other| *other != id) {
             self.begin(other);
@@ -264,7 +264,7 @@ impl Importing {
                     changed.insert(Arc::clone(id));
                 }
             }
-            changed.extend(state.contend(concerned.iter().map(|id| &**id)));
+            changed.extend(state.contend(&concerned));
             let turned = concerned.into_iter().zip(before);
             changed
                 .extend(turned.filter_map(|(id, was)| (state.is_wanted(&id) != was).then_some(id)));
@@ -275,7 +275,7 @@ impl Importing {
 
     /// The proxy of an endpoint came or went, its import failed, or its exporter does not answer or does again: another may have
     /// its place.
-    pub(super) fn proxy_changed(self: &Arc<Self>, id: &str) {
+    pub(super) fn proxy_changed(self: &Arc<Self>, id: &Arc<str>) {
         let changed = locked(&self.state).contend([id]);
         // Whoever found it out does not wait for it.
         for id in changed {
@@ -308,7 +308,7 @@ impl Importing {
             state.providers += 1;
             let ids: Vec<Arc<str>> = state.endpoints.keys().cloned().collect();
             // Those that failed want their places again.
-            state.contend(ids.iter().map(|id| &**id));
+            state.contend(&ids);
             ids
         };
         ids.into_iter().for_each(|id| self.begin(id));

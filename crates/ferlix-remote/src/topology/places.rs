@@ -100,14 +100,14 @@ impl Places {
     /// Takes over how some endpoints stand now, or that they want no place any more; says which ones gained or lost one.
     pub(super) fn update<'a>(
         &mut self,
-        changes: impl IntoIterator<Item = (&'a str, Option<Contender>)>,
+        changes: impl IntoIterator<Item = (&'a Arc<str>, Option<Contender>)>,
     ) -> Vec<Arc<str>> {
         let mut touched = HashSet::new();
         let mut before = HashMap::new();
         for (id, contender) in changes {
             let had = self.has_place(id);
             if self.stand(id, contender, &mut touched) {
-                before.entry(Arc::<str>::from(id)).or_insert(had);
+                before.entry(Arc::clone(id)).or_insert(had);
             }
         }
         let mut changed = self.give_away(touched);
@@ -152,7 +152,7 @@ impl Places {
     /// Puts one endpoint where it stands now; says whether it stood elsewhere before.
     fn stand(
         &mut self,
-        id: &str,
+        id: &Arc<str>,
         contender: Option<Contender>,
         touched: &mut HashSet<Arc<Kind>>,
     ) -> bool {
@@ -168,7 +168,7 @@ impl Places {
             let rank = Rank {
                 order: contender.limit.order,
                 fresh: !contender.imported,
-                id: id.into(),
+                id: Arc::clone(id),
             };
             let takes = contender.takes;
             (contender.limit.maximum, Standing { kind, rank, takes })
@@ -204,7 +204,7 @@ impl Places {
             group.maximum = maximum;
             group.side(now.takes).insert(now.rank.clone());
             touched.insert(Arc::clone(&now.kind));
-            self.standings.insert(id.into(), now);
+            self.standings.insert(Arc::clone(id), now);
         }
         moved
     }
@@ -351,8 +351,8 @@ mod tests {
     }
 
     /// Who has a place, by the rule itself: all are put in order, and each takes what is left.
-    fn by_the_rule(contenders: &BTreeMap<String, Contender>) -> Vec<&str> {
-        let mut order: Vec<(&String, &Contender)> = contenders.iter().collect();
+    fn by_the_rule(contenders: &BTreeMap<Arc<str>, Contender>) -> Vec<&str> {
+        let mut order: Vec<(&Arc<str>, &Contender)> = contenders.iter().collect();
         order.sort_by_key(|(id, one)| (one.limit.rule, &one.limit.order, !one.imported, *id));
         let mut taken: HashMap<(usize, &str), usize> = HashMap::new();
         let mut placed = Vec::new();
@@ -364,7 +364,7 @@ mod tests {
             if full {
                 continue;
             }
-            placed.push(id.as_str());
+            placed.push(&**id);
             if one.takes {
                 for interface in &one.interfaces {
                     *taken.entry((one.limit.rule, interface)).or_default() += 1;
@@ -378,12 +378,14 @@ mod tests {
     #[test]
     fn a_change_looks_at_few_however_many_wait() {
         let mut places = Places::default();
-        let all: Vec<String> = (0..10_000).map(|number| format!("e{number}")).collect();
+        let all: Vec<Arc<str>> = (0..10_000)
+            .map(|number| format!("e{number}").into())
+            .collect();
         let changes = all.iter().zip(1..);
-        places.update(changes.map(|(id, order)| (id.as_str(), Some(contender(order, 2, &["a"])))));
+        places.update(changes.map(|(id, order)| (id, Some(contender(order, 2, &["a"])))));
         let count = |places: &mut Places, id: &str, contender: Option<Contender>| {
             COMPARISONS.set(0);
-            let changed = places.update([(id, contender)]);
+            let changed = places.update([(&id.into(), contender)]);
             (changed, COMPARISONS.get())
         };
         let better = || Some(contender(0, 2, &["a"]));
@@ -412,12 +414,13 @@ mod tests {
     #[test]
     fn nothing_is_left_of_those_who_went() {
         let mut places = Places::default();
+        let a = Arc::from("a");
         for round in 0..100 {
             let interface = format!("i{round}");
-            places.update([("a", Some(contender(1, 1, &[&interface, "b"])))]);
+            places.update([(&a, Some(contender(1, 1, &[&interface, "b"])))]);
             assert!(places.has_place("a") && places.refusal("a").is_none());
         }
-        places.update([("a", None)]);
+        places.update([(&a, None)]);
         let left = (places.standings.len(), places.groups.len());
         assert_eq!(left, (0, 0));
         assert!(places.wanted.is_empty() && places.holders.is_empty());
@@ -448,13 +451,13 @@ mod tests {
             let mut contenders = BTreeMap::new();
             let mut believed = BTreeSet::<Arc<str>>::new();
             for (number, contender) in changes {
-                let id = format!("e{number}");
+                let id: Arc<str> = format!("e{number}").into();
                 match &contender {
-                    Some(one) => contenders.insert(id.clone(), one.clone()),
+                    Some(one) => contenders.insert(Arc::clone(&id), one.clone()),
                     None => contenders.remove(&id),
                 };
-                let changed = places.update([(id.as_str(), contender)]);
-                for id in changed.into_iter().chain([id.into()]) {
+                let changed = places.update([(&id, contender)]);
+                for id in changed.into_iter().chain([id]) {
                     match places.has_place(&id) {
                         true => believed.insert(id),
                         false => believed.remove(&id),
@@ -465,7 +468,7 @@ mod tests {
                 let believed: Vec<&str> = believed.iter().map(|id| &**id).collect();
                 prop_assert_eq!(&believed, &expected);
                 for id in contenders.keys() {
-                    let placed = expected.contains(&id.as_str());
+                    let placed = expected.contains(&&**id);
                     prop_assert_eq!(places.has_place(id), placed);
                     prop_assert_eq!(places.refusal(id).is_none(), placed);
                 }
