@@ -282,10 +282,6 @@ impl Error {
             Code::OutOfRange if message.contains("has been compacted") => {
                 Self::Compacted { revision: 0 }
             }
-            // Servers in Rust say it of what they were sent; the answer to a put is never large.
-            Code::OutOfRange if call == "a put" && message.contains("message length too large") => {
-                Self::RequestTooLarge { message }
-            }
             Code::OutOfRange if message.contains("message length too large") => {
                 Self::ReplyTooLarge { call, message }
             }

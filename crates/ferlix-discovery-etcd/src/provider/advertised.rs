@@ -235,12 +235,26 @@ mod tests {
 
     /// Leads to an etcd in memory, as if from this address of ours.
     #[derive(Debug)]
-    struct From(SocketAddr, EmbeddedEtcd);
+    struct From(Mutex<SocketAddr>, EmbeddedEtcd);
 
     impl Dial for From {
         fn dial<'a>(&'a self, _: &'a str, _: u16) -> DialFuture<'a> {
-            Box::pin(async { Ok(Dialed::new(self.1.connect().await?, Some(self.0))) })
+            let address = *locked(&self.0);
+            Box::pin(async move { Ok(Dialed::new(self.1.connect().await?, Some(address))) })
         }
+    }
+
+    /// A session over such a way.
+    fn session(way: &Arc<From>) -> Session {
+        let mut config = EtcdConfig::default();
+        config.dial = Arc::<From>::clone(way);
+        Session::start(SessionConfig::new(config, "s")).unwrap().0
+    }
+
+    async fn until_at(session: &Session, address: SocketAddr) {
+        let mut status = session.watch_status();
+        let connected = status.wait_for(|status| status.local_address == Some(address));
+        connected.await.unwrap();
     }
 
     fn draft(id: &str, container: &str) -> Draft {
@@ -265,10 +279,9 @@ mod tests {
             let lines = log.lines().filter(|line| line.contains("WARN"));
             lines.map(str::to_owned).collect::<Vec<_>>()
         };
+        let address = ([10, 0, 0, 7], 1).into();
         let etcd = EmbeddedEtcd::builder().in_memory();
-        let mut config = EtcdConfig::default();
-        config.dial = Arc::new(From(([10, 0, 0, 7], 1).into(), etcd));
-        let (session, _events) = Session::start(SessionConfig::new(config, "s")).unwrap();
+        let session = session(&Arc::new(From(Mutex::new(address), etcd)));
         let advertised = Advertised::new(&session, None, false);
         let advertise = |id: &str, container: &str| {
             advertised.record(draft(id, container)).unwrap();
@@ -278,9 +291,7 @@ mod tests {
         advertise("near", "http://127.0.0.1:8181/xml-rpc");
         assert!(warnings().is_empty(), "nobody knows yet where etcd is");
 
-        let mut status = session.watch_status();
-        let connected = status.wait_for(|status| status.local_address.is_some());
-        connected.await.unwrap();
+        until_at(&session, address).await;
         advertised.connected();
         advertise("too", "http://localhost:8181/xml-rpc");
         advertised.connected();
@@ -293,6 +304,35 @@ mod tests {
         ] {
             assert!(warning.contains(part), "{part} in {warning}");
         }
+        session.close().await;
+    }
+
+    /// ECF finds what goes by its location, so that of an endpoint stays when our address changes.
+    #[tokio::test]
+    async fn the_host_of_an_endpoint_stays_while_it_is_advertised() {
+        let (before, after) = (([10, 0, 0, 7], 1).into(), ([10, 0, 0, 8], 1).into());
+        let etcd = EmbeddedEtcd::builder().in_memory();
+        let store = etcd.store();
+        let way = Arc::new(From(Mutex::new(before), etcd));
+        let session = session(&way);
+        let advertised = Advertised::new(&session, None, false);
+        let host = |record: &Arc<dyn Record>| {
+            let written = String::from_utf8(record.value()).unwrap();
+            ["10.0.0.7", "10.0.0.8"].map(|host| written.contains(host))
+        };
+        let container = "http://127.0.0.1:8181/xml-rpc";
+        until_at(&session, before).await;
+        let record = advertised.record(draft("e", container)).unwrap();
+        assert_eq!(host(&record), [true, false]);
+        *locked(&way.0) = after;
+        store.drop_connections();
+        until_at(&session, after).await;
+        assert_eq!(host(&record), [true, false], "put again");
+        let changed = advertised.record(draft("e", "http://127.0.0.1:8282/xml-rpc"));
+        assert_eq!(host(&changed.unwrap()), [true, false], "changed");
+        advertised.forget("e");
+        let anew = advertised.record(draft("e", container)).unwrap();
+        assert_eq!(host(&anew), [false, true]);
         session.close().await;
     }
 

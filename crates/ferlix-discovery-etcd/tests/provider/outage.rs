@@ -7,6 +7,7 @@ use ferlix_core::component::ComponentState;
 use ferlix_core::property::Properties;
 use ferlix_core::service::{Argument, CallError, Caller, Health, Reply};
 use ferlix_discovery_etcd::{Draft, read, settings};
+use ferlix_etcd::EtcdConfig;
 use ferlix_etcd::embedded::EmbeddedEtcd;
 use ferlix_remote::provider::EndpointEventKind;
 use futures_util::future::BoxFuture;
@@ -19,6 +20,7 @@ async fn without_etcd_it_starts_and_works_when_etcd_comes() {
     let exporter = Node::at(address).await;
     let mut importer = Node::at(address).await;
     assert_eq!(exporter.state(), ComponentState::Valid);
+    let begun = std::time::Instant::now();
     exporter
         .advertiser()
         .advertise(&endpoint("e1", "one"))
@@ -34,6 +36,8 @@ async fn without_etcd_it_starts_and_works_when_etcd_comes() {
         .unadvertise(&endpoint("e2", "one"))
         .await
         .unwrap();
+    // Nobody waits for an etcd that is away: each of them would for the time that a call may take.
+    assert!(begun.elapsed() < EtcdConfig::default().call_timeout);
     let etcd = bound_again(address).await;
     let event = importer.event().await;
     assert_eq!(

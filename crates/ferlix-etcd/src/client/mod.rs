@@ -20,6 +20,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::Uri;
+use prost::Message as _;
 use tokio::time::timeout;
 use tonic::metadata::MetadataValue;
 use tonic::{Request, Response, Status};
@@ -241,6 +242,7 @@ impl Client {
             lease,
             ..PutRequest::default()
         };
+        let length = request.encoded_len();
         let answer = self
             .call(CALL, request, |client, request| async move {
                 client.kv().put(request).await
@@ -248,12 +250,13 @@ impl Client {
             .await
             .map_err(|error| match error {
                 Error::LeaseGone { .. } => Error::LeaseGone { lease },
-                Error::RequestTooLarge { message } => Error::RequestTooLarge {
-                    message: format!(
-                        "the value of {size} bytes for the key {}: {message}",
-                        String::from_utf8_lossy(key)
-                    ),
-                },
+                Error::RequestTooLarge { message } => too_large(key, size, &message),
+                // Servers in Rust say it of what they were sent, and how long that was.
+                Error::ReplyTooLarge { message, .. }
+                    if message.contains(&format!("found {length} bytes")) =>
+                {
+                    too_large(key, size, &message)
+                }
                 other => other,
             })?;
         header_revision(CALL, answer.header)
@@ -347,12 +350,51 @@ impl fmt::Debug for Client {
     }
 }
 
+fn too_large(key: &[u8], size: usize, message: &str) -> Error {
+    let key = String::from_utf8_lossy(key);
+    Error::RequestTooLarge {
+        message: format!("the value of {size} bytes for the key {key}: {message}"),
+    }
+}
+
 fn header_revision(call: &'static str, header: Option<ResponseHeader>) -> Result<i64, Error> {
     match header {
-        Some(header) => Ok(header.revision),
+        Some(header) => checked_revision(call, header.revision),
         None => Err(Error::Protocol {
             call,
             what: "no header",
         }),
+    }
+}
+
+/// What a watch can go on from: one without a successor is as wrong as one below zero.
+fn checked_revision(call: &'static str, revision: i64) -> Result<i64, Error> {
+    if (0..i64::MAX).contains(&revision) {
+        return Ok(revision);
+    }
+    Err(Error::Protocol {
+        call,
+        what: "a revision that cannot be",
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_revision_that_nothing_can_follow_is_refused() {
+        let read = |revision| {
+            let header = ResponseHeader {
+                revision,
+                ..ResponseHeader::default()
+            };
+            header_revision("a range", Some(header)).ok()
+        };
+        assert_eq!(read(1), Some(1));
+        assert_eq!(read(i64::MAX - 1), Some(i64::MAX - 1));
+        assert_eq!(read(i64::MAX), None);
+        assert_eq!(read(-1), None);
+        assert!(header_revision("a range", None).is_err());
     }
 }

@@ -114,6 +114,8 @@ impl Client {
                     status.message().contains("user name is empty")
                         || status.message().contains("revision of auth store is old")
                 }
+                // What etcd 3.4 and 3.5.1 say for the latter, without a code, after users or roles were changed.
+                Code::Unknown => status.message().contains("revision in header is old"),
                 _ => false,
             }
     }

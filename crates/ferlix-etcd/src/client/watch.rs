@@ -6,7 +6,7 @@ use tokio::time::timeout;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Streaming;
 
-use super::{Client, KeyValue};
+use super::{Client, KeyValue, checked_revision};
 use crate::error::Error;
 use crate::proto::etcdserverpb::watch_client::WatchClient;
 use crate::proto::etcdserverpb::watch_request::RequestUnion;
@@ -33,6 +33,16 @@ pub enum Event {
     },
     /// A key was put.
     Put(KeyValue),
+}
+
+impl Event {
+    /// The revision of the change.
+    pub(crate) fn revision(&self) -> i64 {
+        match self {
+            Self::Put(kv) => kv.mod_revision,
+            Self::Delete { revision, .. } => *revision,
+        }
+    }
 }
 
 /// What a watch brings.
@@ -155,6 +165,7 @@ impl WatchStream {
     pub async fn next(&mut self) -> Result<WatchMessage, Error> {
         let response = self.response().await?;
         let revision = response.header.map_or(0, |header| header.revision);
+        let revision = checked_revision(WATCH, revision)?;
         if response.events.is_empty() {
             return Ok(WatchMessage::Progress { revision });
         }
@@ -205,15 +216,19 @@ fn asking(request: RequestUnion) -> WatchRequest {
 
 fn read_event(event: mvccpb::Event) -> Result<Event, Error> {
     let kind = EventType::try_from(event.r#type);
-    match (kind, event.kv) {
-        (Ok(EventType::Put), Some(kv)) => Ok(Event::Put(kv.into())),
-        (Ok(EventType::Delete), Some(kv)) => Ok(Event::Delete {
+    let event = match (kind, event.kv) {
+        (Ok(EventType::Put), Some(kv)) => Event::Put(kv.into()),
+        (Ok(EventType::Delete), Some(kv)) => Event::Delete {
             key: kv.key,
             revision: kv.mod_revision,
-        }),
-        _ => Err(Error::Protocol {
-            call: WATCH,
-            what: "a change without a key or of an unknown kind",
-        }),
-    }
+        },
+        _ => {
+            return Err(Error::Protocol {
+                call: WATCH,
+                what: "a change without a key or of an unknown kind",
+            });
+        }
+    };
+    checked_revision(WATCH, event.revision())?;
+    Ok(event)
 }

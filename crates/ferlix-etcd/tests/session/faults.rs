@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ferlix_etcd::{Error, Session, SessionState, WriteOutcome};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use crate::memory::Network;
 use crate::records::{Counting, fixed};
@@ -298,6 +298,65 @@ async fn a_silent_watch_is_noticed_by_its_progress() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_renewal_without_an_answer_is_noticed() {
+    let (network, _) = Network::with_etcd();
+    let (session, _events) = network.session_with("a", |config| {
+        config.lease_ttl = Duration::from_secs(30);
+        // So long that no watch can be what notices.
+        config.progress_interval = Duration::from_secs(3600);
+    });
+    watching(&session).await;
+    let frozen = Instant::now();
+    network.freeze("etcd", true);
+    let lost = status_is(&session, "it is lost", |status| {
+        status.state == SessionState::Lost
+    })
+    .await;
+    assert!(
+        matches!(
+            lost.last_error,
+            Some(Error::Timeout {
+                call: "lease keep-alive",
+                ..
+            })
+        ),
+        "{:?}",
+        lost.last_error
+    );
+    // It was asked for after a third of the lease; half of it is left to recover in.
+    assert!(frozen.elapsed() <= Duration::from_secs(15));
+    network.freeze("etcd", false);
+    watching(&session).await;
+    assert_eq!(session.status().counts.leases, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_steady_watch_ends_an_outage_and_a_brief_one_is_part_of_it() {
+    let (network, store) = Network::with_etcd();
+    let (session, _events) = network.session_with("a", |_| {});
+    let again = async |connections: u64| {
+        let lost = Instant::now();
+        store.drop_connections();
+        status_is(&session, "it is watching again", |status| {
+            status.state == SessionState::Watching && status.counts.connections == connections
+        })
+        .await;
+        lost.elapsed()
+    };
+    watching(&session).await;
+    let first = again(2).await;
+    assert!(first < Duration::from_millis(100), "{first:?}");
+    let mut waits = Vec::new();
+    for connections in 3..13 {
+        waits.push(again(connections).await);
+    }
+    assert!(waits[9] > Duration::from_millis(240), "{waits:?}");
+    sleep(Duration::from_secs(60)).await;
+    let next = again(13).await;
+    assert!(next < Duration::from_millis(100), "{next:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_dead_first_endpoint_is_skipped() {
     let (network, _) = Network::with_etcd();
     let (session, _events) = network.session_with("a", |config| {
@@ -391,35 +450,6 @@ async fn keys_of_an_earlier_life_are_deleted_and_those_of_others_are_not() {
         ["top/a", "top/a/new", "top/a2/x", "top/other/x", "top2/a/x"]
     );
     assert!(view.known.is_empty(), "nothing was taken yet");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_close_without_an_etcd_does_not_take_long() {
-    let (network, _) = Network::with_etcd();
-    let (a, _view) = network.session("a");
-    watching(&a).await;
-    network.freeze("etcd", true);
-    let begun = Instant::now();
-    a.close().await;
-    assert!(begun.elapsed() <= Duration::from_millis(5100));
-
-    let (b, _view) = network.session_with("b", |config| {
-        config.client = network.config(&["nowhere"]);
-    });
-    let begun = Instant::now();
-    b.close().await;
-    assert!(begun.elapsed() <= Duration::from_millis(100));
-    b.close().await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_session_whose_last_handle_is_dropped_takes_its_keys_with_it() {
-    let (network, store) = Network::with_etcd();
-    let (a, mut view) = network.session("a");
-    a.put("one", fixed("1")).await.unwrap();
-    drop(a);
-    while view.take().await {}
-    assert!(store.entries(b"").is_empty());
 }
 
 #[tokio::test(start_paused = true)]

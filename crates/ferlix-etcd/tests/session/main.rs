@@ -8,6 +8,7 @@
 
 mod asleep;
 mod client;
+mod closing;
 mod cluster;
 mod faults;
 mod logging;

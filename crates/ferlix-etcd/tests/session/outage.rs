@@ -1,7 +1,9 @@
 //! What a consumer is told of the time of an outage, and what it is not: on the embedded etcd, in paused time.
 
-use ferlix_etcd::Session;
+use std::time::Duration;
+
 use ferlix_etcd::embedded::EmbeddedEtcd;
+use ferlix_etcd::{Error, Session};
 
 use crate::memory::{Direction, Network};
 use crate::records::fixed;
@@ -61,14 +63,17 @@ async fn what_went_with_a_lease_during_an_outage_may_come_back() {
     }
     store.revoke_leases();
     view.until_told("b has lost etcd", "disconnected").await;
+    let before = view.told.len();
+    let is_told = |view: &View, what: &str| view.told[before..].iter().any(|told| told == what);
     network.refuse("other", false);
-    view.until("b is back before a", |view| {
-        view.told.iter().any(|told| told == "put top/b")
+    view.until("b is back before a", |view| is_told(view, "put top/b"))
+        .await;
+    network.refuse("etcd", false);
+    view.until("a is back", |view| {
+        is_told(view, "put top/a/one") && is_told(view, "put top/a/stays")
     })
     .await;
-    network.refuse("etcd", false);
-    view.until_known("top/a/one", "1").await;
-    view.until_known("top/a/stays", "before").await;
+    assert!(is_told(&view, "snapshot of 0, after an outage"));
     let deleted = view.told.iter().any(|told| told.starts_with("delete"));
     assert!(!deleted, "{:#?}", view.told);
 }
@@ -104,12 +109,48 @@ async fn a_history_that_is_gone_is_not_asked_for_twice() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_history_that_is_forgotten_while_it_is_read_is_not_asked_for() {
+    let (network, store) = Network::with_etcd();
+    let (session, events) = network.session_with("b", |config| config.client.page_size = 1);
+    let mut view = View::new(events);
+    let other = network.client().await;
+    for key in 0..50 {
+        let name = format!("top/o/{key:02}");
+        other.put(name.as_bytes(), "v".into(), 0).await.unwrap();
+    }
+    view.until("all is known", |view| view.known.len() == 51)
+        .await;
+    store.drop_connections();
+    let other = network.client().await;
+    // As it is in the midst of its fifty pages.
+    while !matches!(session.status().last_error, Some(Error::Compacted { .. })) {
+        for _ in 0..50 {
+            other.put(b"top/o/changes", "v".into(), 0).await.unwrap();
+            store.compact();
+        }
+        // Paused time goes on only when there is nothing to do.
+        tokio::time::advance(Duration::from_millis(10)).await;
+    }
+    let attempts = session.status().counts.attempts;
+    view.until_known("top/o/changes", "v").await;
+    other.put(b"top/o/next", "n".into(), 0).await.unwrap();
+    view.until_known("top/o/next", "n").await;
+    assert_eq!(
+        session.status().counts.attempts,
+        attempts + 1,
+        "{:#?}",
+        view.told
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_older_etcd_that_is_met_without_an_outage_may_lack_what_comes_back() {
     let (network, store) = Network::with_etcd();
-    let backup = store.backup();
     // A consumer that sleeps until it has to be given a snapshot, for which the session connects anew.
     let (session, events) = network.session_with("b", |_| {});
-    watching(&session).await;
+    session.put("early", fixed("1")).await.unwrap();
+    let backup = store.backup();
+    session.put("late", fixed("2")).await.unwrap();
     let mut view = View::new(events);
     view.until("it has begun", |view| !view.known.is_empty())
         .await;
@@ -138,10 +179,14 @@ async fn an_older_etcd_that_is_met_without_an_outage_may_lack_what_comes_back() 
     .await;
     assert_eq!(
         view.told.last().unwrap(),
-        "snapshot of 0, after an outage",
+        "snapshot of 2, after an outage",
         "{:#?}",
         view.told
     );
-    assert!(!view.told.contains(&"disconnected".to_owned()));
-    assert_eq!(session.status().counts.recoveries, 0);
+    // Its lease is there, too, but not all that it put under it.
+    view.until_known("top/b/late", "2").await;
+    let counts = session.status().counts;
+    assert_eq!((counts.recoveries, counts.leases), (0, 1));
+    let connection = |told: &&String| told.contains("connected");
+    assert_eq!(view.told.iter().filter(connection).count(), 1);
 }

@@ -227,8 +227,18 @@ async fn tokens_that_are_too_old_are_renewed() {
             a.put("one", fixed(round.to_string())).await.unwrap();
             view.until_known("top/a/one", &round.to_string()).await;
         }
-        assert_eq!(a.status().counts.recoveries, 0);
-        assert_eq!(a.status().counts.puts, round + 1);
+        // A token is too old as well when somebody changed what users may do.
+        for more in ["m1", "m2", "m3", "m4", "m5"] {
+            let arguments = ["role", "grant-permission", "discovery", "read", more];
+            etcdctl(&etcd, Some(ROOT), &arguments);
+            round += 1;
+            a.put("one", fixed(round.to_string())).await.unwrap();
+            view.until_known("top/a/one", &round.to_string()).await;
+        }
+        let status = a.status();
+        assert!(status.last_error.is_none(), "{:?}", status.last_error);
+        assert_eq!(status.counts.recoveries, 0);
+        assert_eq!(status.counts.puts, round + 1);
         a.close().await;
         ran(&binary, "tokens_that_are_too_old_are_renewed");
     }
@@ -263,6 +273,19 @@ async fn users_that_may_not_are_told_so_and_go_on_when_they_may() {
                 && status.state == SessionState::Lost
         })
         .await;
+        // Only a person can help, so none of them asks more often than every two and a half seconds.
+        let attempts =
+            || [&nobody, &wrong, &elsewhere].map(|session| session.status().counts.attempts);
+        let before = attempts();
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        let after = attempts();
+        assert!(
+            after
+                .iter()
+                .zip(before)
+                .all(|(after, before)| *after <= before + 1),
+            "{before:?}, {after:?}"
+        );
         etcdctl(
             &etcd,
             Some(ROOT),

@@ -366,10 +366,10 @@ impl Task {
         };
         let count = events.len() as u64;
         // Of a message with changes only they are known to be all that came before.
-        let passed = events.last().map_or(revision, revision_of);
+        let passed = events.last().map_or(revision, Event::revision);
         for event in events {
             match &self.catching_up {
-                Some(outage) if revision_of(&event) <= outage.until => {
+                Some(outage) if event.revision() <= outage.until => {
                     if !outage.is_deletion_by_its_owner(&event) {
                         continue;
                     }
@@ -436,13 +436,6 @@ impl Task {
                 Woken::Due | Woken::Resync => {}
             }
         }
-    }
-}
-
-fn revision_of(event: &Event) -> i64 {
-    match event {
-        Event::Put(kv) => kv.mod_revision,
-        Event::Delete { revision, .. } => *revision,
     }
 }
 
