@@ -257,7 +257,7 @@ impl Client {
                 {
                     too_large(key, size, &message)
                 }
-                other => other,
+                other => no_answer_to_a_write(CALL, other),
             })?;
         header_revision(CALL, answer.header)
     }
@@ -283,7 +283,8 @@ impl Client {
             .call(CALL, request, |client, request| async move {
                 client.kv().delete_range(request).await
             })
-            .await?;
+            .await
+            .map_err(|error| no_answer_to_a_write(CALL, error))?;
         header_revision(CALL, answer.header)
     }
 
@@ -354,6 +355,17 @@ fn too_large(key: &[u8], size: usize, message: &str) -> Error {
     let key = String::from_utf8_lossy(key);
     Error::RequestTooLarge {
         message: format!("the value of {size} bytes for the key {key}: {message}"),
+    }
+}
+
+/// An answer to a write says little: one that is too large is none, and no larger limit would make it one.
+fn no_answer_to_a_write(call: &'static str, error: Error) -> Error {
+    match error {
+        Error::ReplyTooLarge { .. } => Error::Protocol {
+            call,
+            what: "an answer larger than any to a write",
+        },
+        other => other,
     }
 }
 

@@ -1,5 +1,5 @@
-//! A network in memory: embedded etcds by host name, which may be away, refuse connections, freeze, be slow, or lose what
-//! is sent over the connections that they have.
+//! A network in memory: embedded etcds by host name, which may be away, refuse connections, freeze, be slow, spoil what they
+//! answer, or lose what is sent over the connections that they have.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -15,6 +15,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf};
 use tokio::sync::Notify;
 use tokio::time::sleep;
 
+use crate::simulation::Random;
 use crate::view::View;
 
 /// One etcd in the network.
@@ -41,6 +42,8 @@ struct Gate {
     delay: AtomicU64,
     /// How often the connections of the time were made to lose everything, for each direction.
     lost: [AtomicU64; 2],
+    /// What the next spoiled byte is drawn from; 0 while none is.
+    rubbish: AtomicU64,
 }
 
 impl Gate {
@@ -51,6 +54,20 @@ impl Gate {
 
     fn lost(&self, direction: Direction) -> &AtomicU64 {
         &self.lost[direction as usize]
+    }
+
+    /// Puts another byte in the place of one, in every second piece or so.
+    fn spoil(&self, piece: &mut [u8]) {
+        let rubbish = self.rubbish.load(Ordering::SeqCst);
+        if rubbish == 0 || piece.is_empty() {
+            return;
+        }
+        let mut random = Random(rubbish);
+        if random.below(2) == 0 {
+            let at = random.below(piece.len() as u64);
+            piece[usize::try_from(at).unwrap()] ^= u8::try_from(1 + random.below(255)).unwrap();
+        }
+        self.rubbish.store(random.0.max(1), Ordering::SeqCst);
     }
 
     async fn pass(&self) {
@@ -135,6 +152,33 @@ impl Network {
             .fetch_add(1, Ordering::SeqCst);
     }
 
+    /// Answers are spoiled from now on, by chance but the same for the same seed.
+    pub(crate) fn spoil(&self, host: &str, seed: u64) {
+        let hosts = self.hosts.lock().unwrap();
+        hosts[host]
+            .gate
+            .rubbish
+            .store(seed.max(1), Ordering::SeqCst);
+    }
+
+    /// Whether answers are spoiled.
+    pub(crate) fn is_spoiled(&self, host: &str) -> bool {
+        let hosts = self.hosts.lock().unwrap();
+        hosts[host].gate.rubbish.load(Ordering::SeqCst) != 0
+    }
+
+    /// Answers are right again. What was said over the connections that had spoiled ones cannot be trusted: they are
+    /// lost. (In a network, checksums see to that.)
+    pub(crate) fn spoil_no_more(&self, host: &str) {
+        let was = self.hosts.lock().unwrap()[host]
+            .gate
+            .rubbish
+            .swap(0, Ordering::SeqCst);
+        if was != 0 {
+            self.lose(host, Direction::Answers);
+        }
+    }
+
     /// How to reach these hosts.
     pub(crate) fn config(&self, hosts: &[&str]) -> EtcdConfig {
         let mut config = EtcdConfig::new(hosts.iter().copied());
@@ -203,6 +247,9 @@ async fn carry(
     let mut buffer = vec![0; 16 * 1024];
     while let Ok(count) = from.read(&mut buffer).await {
         gate.pass().await;
+        if direction == Direction::Answers {
+            gate.spoil(&mut buffer[..count]);
+        }
         if gate.lost(direction).load(Ordering::SeqCst) != lost {
             if count == 0 {
                 return;

@@ -47,10 +47,12 @@ pub(super) enum Fault {
     RestartWiped,
     /// All leases are revoked.
     RevokeLeases,
+    /// A member answers with wrong bytes for a while; then the connections are lost over which it did.
+    Rubbish,
 }
 
 impl Fault {
-    pub(super) const ALL: [Self; 16] = [
+    pub(super) const ALL: [Self; 17] = [
         Self::Asleep,
         Self::Away,
         Self::CancelWatches,
@@ -67,6 +69,7 @@ impl Fault {
         Self::RestartFromBackup,
         Self::RestartWiped,
         Self::RevokeLeases,
+        Self::Rubbish,
     ];
 }
 
@@ -154,6 +157,10 @@ impl<'n> Faults<'n> {
                 self.go_away(end);
             }
             Fault::RevokeLeases => self.store.revoke_leases(),
+            Fault::Rubbish => {
+                self.network.spoil(host, random.below(u64::MAX));
+                self.ends.insert(host, end);
+            }
         }
         if random.below(4) == 0 {
             self.backup = Some(self.store.backup());
@@ -168,6 +175,11 @@ impl<'n> Faults<'n> {
             self.network.refuse(host, true);
             self.ends.insert(host, end);
         }
+    }
+
+    /// Whether some member answers with wrong bytes.
+    pub(super) fn spoil_answers(&self) -> bool {
+        HOSTS.iter().any(|host| self.network.is_spoiled(host))
     }
 
     /// Ends the faults whose time is over.
@@ -191,5 +203,6 @@ impl<'n> Faults<'n> {
         self.network.freeze(host, false);
         self.network.refuse(host, false);
         self.network.delay(host, Duration::ZERO);
+        self.network.spoil_no_more(host);
     }
 }

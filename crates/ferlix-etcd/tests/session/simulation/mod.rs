@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ferlix_etcd::embedded::EmbeddedStore;
-use ferlix_etcd::{Session, SessionState};
+use ferlix_etcd::{Error, Session, SessionState, WriteOutcome};
 use tokio::time::{Instant, sleep, timeout};
 
 use self::faults::{Fault, Faults};
@@ -29,10 +29,10 @@ type Counts = BTreeMap<Fault, u64>;
 type Trace = Vec<String>;
 
 /// `SplitMix64`, as in the session: a seed gives one sequence, everywhere.
-struct Random(u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
-    fn below(&mut self, end: u64) -> u64 {
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -73,16 +73,16 @@ impl Peer {
     }
 
     /// Wishes something else for one of a few names.
-    async fn change(&mut self, random: &mut Random, step: u64) {
+    async fn change(&mut self, random: &mut Random, step: u64) -> Result<WriteOutcome, Error> {
         let name = format!("n{}", random.below(5));
         let key = format!("top/{}/{name}", self.id);
         if random.below(3) == 0 {
             self.wished.remove(&key);
-            self.session.remove(&name).await.unwrap();
+            self.session.remove(&name).await
         } else {
             let value = format!("{name} {step}");
             self.wished.insert(key, value.clone());
-            self.session.put(&name, fixed(value)).await.unwrap();
+            self.session.put(&name, fixed(value)).await
         }
     }
 }
@@ -105,7 +105,9 @@ async fn run(seed: u64, counts: &mut Counts) -> Trace {
         faults.end_those_of(step);
         if random.below(2) == 0 {
             let peer = usize::from(random.below(2) == 1);
-            peers[peer].change(&mut random, step).await;
+            let outcome = peers[peer].change(&mut random, step).await;
+            // Whoever hears rubbish may hear that something is forbidden; it is tried again all the same.
+            assert!(outcome.is_ok() || faults.spoil_answers(), "{outcome:?}");
         } else {
             let fault = faults.inject(&mut random, step).await;
             if let Some(fault) = fault {
