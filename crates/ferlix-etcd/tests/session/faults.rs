@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ferlix_etcd::{Error, Session, SessionState, WriteOutcome};
+use ferlix_etcd::{Error, Session, SessionConfig, SessionState, WriteOutcome};
 use tokio::time::{Instant, sleep};
 
 use crate::memory::Network;
@@ -273,13 +273,12 @@ async fn a_silent_etcd_is_left_for_the_next_endpoint() {
     assert_eq!(session.status().endpoint.unwrap(), "second:2379");
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_silent_watch_is_noticed_by_its_progress() {
-    let (network, _) = Network::with_etcd();
-    let (session, _events) = network.session_with("a", |config| {
-        // So long that no renewal can be what notices.
-        config.lease_ttl = Duration::from_secs(3600);
-    });
+/// What a session says of an etcd that falls silent, and after which time.
+async fn notices_silence(
+    network: &Network,
+    change: impl FnOnce(&mut SessionConfig),
+) -> (Error, Duration) {
+    let (session, _events) = network.session_with("a", change);
     watching(&session).await;
     let frozen = Instant::now();
     network.freeze("etcd", true);
@@ -287,47 +286,38 @@ async fn a_silent_watch_is_noticed_by_its_progress() {
         status.state == SessionState::Lost
     })
     .await;
-    assert!(
-        matches!(lost.last_error, Some(Error::Timeout { call: "watch", .. })),
-        "{:?}",
-        lost.last_error
-    );
-    assert!(frozen.elapsed() <= Duration::from_secs(14));
+    let time = frozen.elapsed();
     network.freeze("etcd", false);
-    watching(&session).await;
+    let back = watching(&session).await;
+    assert_eq!(back.counts.leases, 1);
+    (lost.last_error.unwrap(), time)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_watch_is_noticed_by_its_progress() {
+    let (network, _) = Network::with_etcd();
+    let (error, time) = notices_silence(&network, |config| {
+        // So long that no renewal can be what notices.
+        config.lease_ttl = Duration::from_secs(3600);
+    })
+    .await;
+    assert!(matches!(error, Error::Timeout { call: "watch", .. }));
+    assert!(time <= Duration::from_secs(14), "{time:?}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_renewal_without_an_answer_is_noticed() {
     let (network, _) = Network::with_etcd();
-    let (session, _events) = network.session_with("a", |config| {
+    let (error, time) = notices_silence(&network, |config| {
         config.lease_ttl = Duration::from_secs(30);
         // So long that no watch can be what notices.
         config.progress_interval = Duration::from_secs(3600);
-    });
-    watching(&session).await;
-    let frozen = Instant::now();
-    network.freeze("etcd", true);
-    let lost = status_is(&session, "it is lost", |status| {
-        status.state == SessionState::Lost
     })
     .await;
-    assert!(
-        matches!(
-            lost.last_error,
-            Some(Error::Timeout {
-                call: "lease keep-alive",
-                ..
-            })
-        ),
-        "{:?}",
-        lost.last_error
-    );
+    const CALL: &str = "lease keep-alive";
+    assert!(matches!(error, Error::Timeout { call: CALL, .. }));
     // It was asked for after a third of the lease; half of it is left to recover in.
-    assert!(frozen.elapsed() <= Duration::from_secs(15));
-    network.freeze("etcd", false);
-    watching(&session).await;
-    assert_eq!(session.status().counts.leases, 1);
+    assert!(time <= Duration::from_secs(15), "{time:?}");
 }
 
 #[tokio::test(start_paused = true)]
