@@ -32,6 +32,12 @@ async fn what_was_deleted_during_an_outage_is_told_apart_from_what_was_lost() {
     network.lose("other", Direction::Answers);
     a.remove("one").await.unwrap();
     a.put("brief", fixed("2")).await.unwrap();
+    // So much that the watch needs several messages for what comes before the snapshot.
+    for letter in ["x", "y", "z"] {
+        a.put("stays", fixed(letter.repeat(1_100_000)))
+            .await
+            .unwrap();
+    }
     a.remove("brief").await.unwrap();
     a.put("stays", fixed("after")).await.unwrap();
     view.until_told("b has lost etcd", "disconnected").await;

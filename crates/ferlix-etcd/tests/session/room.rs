@@ -66,7 +66,7 @@ async fn a_consumer_that_sleeps_through_an_overflow_gets_a_snapshot() {
 }
 
 /// Puts values of a size until etcd has no room for one more. The first is `top/o/<size>/0`.
-async fn fill(client: &Client, size: usize) {
+pub(crate) async fn fill(client: &Client, size: usize) {
     let mut filled = 0;
     let full = loop {
         let name = format!("top/o/{size}/{filled}");
@@ -96,11 +96,16 @@ async fn an_etcd_that_is_full_is_read_and_written_when_there_is_room() {
         view.known.contains_key("top/o/1000000/0")
     })
     .await;
+    let begun = Instant::now();
     other.delete(b"top/o/1000000/0").await.unwrap();
     view.until("the record is written", |view| {
         view.known.contains_key("top/a/one")
     })
     .await;
+    assert!(
+        begun.elapsed() < Duration::from_secs(6),
+        "it is tried again by itself"
+    );
     assert_eq!(a.status().counts.recoveries, 0);
     assert!(store.entries(b"top/a").len() == 2);
 }

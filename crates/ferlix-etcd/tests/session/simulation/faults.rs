@@ -178,7 +178,7 @@ impl<'n> Faults<'n> {
     }
 
     /// Whether some member answers with wrong bytes.
-    pub(super) fn spoil_answers(&self) -> bool {
+    pub(super) fn is_spoiling(&self) -> bool {
         HOSTS.iter().any(|host| self.network.is_spoiled(host))
     }
 

@@ -107,7 +107,7 @@ async fn run(seed: u64, counts: &mut Counts) -> Trace {
             let peer = usize::from(random.below(2) == 1);
             let outcome = peers[peer].change(&mut random, step).await;
             // Whoever hears rubbish may hear that something is forbidden; it is tried again all the same.
-            assert!(outcome.is_ok() || faults.spoil_answers(), "{outcome:?}");
+            assert!(outcome.is_ok() || faults.is_spoiling(), "{outcome:?}");
         } else {
             let fault = faults.inject(&mut random, step).await;
             if let Some(fault) = fault {
