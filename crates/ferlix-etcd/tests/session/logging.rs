@@ -162,7 +162,7 @@ async fn what_lasts_is_warned_of_once() {
 
     let other = network.client().await;
     for size in [100_000, 1000, 0] {
-        fill(&other, size).await;
+        fill(&other, "top/o", size).await;
     }
     a.put("one", fixed("1")).await.unwrap();
     minute().await;
