@@ -6,7 +6,7 @@ use std::time::Duration;
 use ferlix_etcd::{Error, Session, SessionConfig, SessionState, WriteOutcome};
 use tokio::time::{Instant, sleep};
 
-use crate::memory::Network;
+use crate::memory::{Network, compact_until};
 use crate::records::{Counting, fixed};
 use crate::view::{View, eventually, status_is, text, watching, without_spinning};
 
@@ -216,14 +216,7 @@ async fn a_compaction_between_two_pages_begins_the_read_anew() {
     }
     let (session, events) = network.session_with("a", |config| config.client.page_size = 1);
     let mut view = View::new(events);
-    while session.status().counts.attempts < 3 {
-        for _ in 0..50 {
-            other.put(b"top/o/changes", "v".into(), 0).await.unwrap();
-            store.compact();
-        }
-        // Paused time goes on only when there is nothing to do.
-        tokio::time::advance(Duration::from_millis(10)).await;
-    }
+    compact_until(&other, &store, || session.status().counts.attempts >= 3).await;
     assert!(
         matches!(session.status().last_error, Some(Error::Compacted { .. })),
         "{:?}",

@@ -34,21 +34,24 @@ impl Subscriber for Log {
     }
 
     fn new_span(&self, span: &Attributes<'_>) -> Id {
-        let mut line = Line::new(span.metadata());
+        let metadata = span.metadata();
+        let mut line = Line::new(metadata.target(), *metadata.level());
         span.record(&mut line);
         self.0.lock().unwrap().push(line);
         Id::from_u64(1)
     }
 
     fn record(&self, _: &Id, values: &Record<'_>) {
-        let mut lines = self.0.lock().unwrap();
-        values.record(lines.last_mut().unwrap());
+        let mut line = Line::new("", Level::TRACE);
+        values.record(&mut line);
+        self.0.lock().unwrap().push(line);
     }
 
     fn record_follows_from(&self, _: &Id, _: &Id) {}
 
     fn event(&self, event: &Event<'_>) {
-        let mut line = Line::new(event.metadata());
+        let metadata = event.metadata();
+        let mut line = Line::new(metadata.target(), *metadata.level());
         event.record(&mut line);
         self.0.lock().unwrap().push(line);
     }
@@ -77,10 +80,10 @@ impl Log {
 }
 
 impl Line {
-    fn new(metadata: &Metadata<'_>) -> Self {
+    fn new(target: &str, level: Level) -> Self {
         Self {
-            target: metadata.target().to_owned(),
-            level: *metadata.level(),
+            target: target.to_owned(),
+            level,
             text: String::new(),
             state: None,
         }

@@ -15,6 +15,7 @@ mod logging;
 mod memory;
 mod outage;
 mod process;
+mod random;
 mod real;
 mod real_limits;
 mod real_secured;

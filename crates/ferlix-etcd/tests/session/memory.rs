@@ -13,9 +13,9 @@ use ferlix_etcd::{
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf};
 use tokio::sync::Notify;
-use tokio::time::sleep;
+use tokio::time::{advance, sleep};
 
-use crate::simulation::Random;
+use crate::random::Random;
 use crate::view::View;
 
 /// One etcd in the network.
@@ -211,6 +211,26 @@ impl Network {
         change(&mut config);
         Session::start(config).unwrap()
     }
+}
+
+/// Changes a key and forgets its history, again and again, so that whoever reads in pages falls into it.
+pub(crate) async fn compact_until(
+    client: &Client,
+    store: &EmbeddedStore,
+    holds: impl Fn() -> bool,
+) {
+    for _ in 0..1000 {
+        if holds() {
+            return;
+        }
+        for _ in 0..50 {
+            client.put(b"top/o/changes", "v".into(), 0).await.unwrap();
+            store.compact();
+        }
+        // Paused time goes on only when there is nothing to do.
+        advance(Duration::from_millis(10)).await;
+    }
+    panic!("nobody fell into it");
 }
 
 impl Dial for Network {

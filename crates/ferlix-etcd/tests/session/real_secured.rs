@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ferlix_etcd::{
-    Client, Credentials, Error, EtcdConfig, Password, SessionState, TlsConfig, TlsIdentity,
+    Client, Credentials, Error, EtcdConfig, Password, Session, SessionState, TlsConfig, TlsIdentity,
 };
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
@@ -274,17 +274,20 @@ async fn users_that_may_not_are_told_so_and_go_on_when_they_may() {
         })
         .await;
         // Only a person can help, so none of them asks more often than every two and a half seconds.
-        let attempts =
-            || [&nobody, &wrong, &elsewhere].map(|session| session.status().counts.attempts);
-        let before = attempts();
-        tokio::time::sleep(Duration::from_secs(2)).await;
-        let after = attempts();
-        assert!(
-            after
-                .iter()
-                .zip(before)
-                .all(|(after, before)| *after <= before + 1),
-            "{before:?}, {after:?}"
+        let asks_seldom = async |session: &Session| {
+            let begun = Instant::now();
+            let before = session.status().counts.attempts;
+            status_is(session, "it has asked twice more", |status| {
+                status.counts.attempts >= before + 2
+            })
+            .await;
+            let time = begun.elapsed();
+            assert!(time >= Duration::from_millis(2500), "{time:?}");
+        };
+        tokio::join!(
+            asks_seldom(&nobody),
+            asks_seldom(&wrong),
+            asks_seldom(&elsewhere)
         );
         etcdctl(
             &etcd,

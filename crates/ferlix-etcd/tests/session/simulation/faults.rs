@@ -6,8 +6,9 @@ use std::time::Duration;
 use ferlix_etcd::embedded::{EmbeddedBackup, EmbeddedStore};
 use tokio::time::{advance, sleep};
 
-use super::{LEASE, Random};
+use super::LEASE;
 use crate::memory::{Direction, Network};
+use crate::random::Random;
 
 /// The members that sessions connect to.
 const HOSTS: [&str; 2] = ["etcd", "second"];
